@@ -1,0 +1,93 @@
+"""Everything a decision reads, at one moment. A view never changes; a newer one takes its place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ml_service.domain.keys import ApiKey
+from ml_service.domain.thresholds import bounded
+from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Kill, Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What moved in the database since a generation; `full` when it replaces all that was known."""
+
+    store_id: str
+    generation: int
+    thresholds: tuple[Thresholds, ...] = ()
+    keys: tuple[ApiKey, ...] = ()
+    kills: tuple[Kill, ...] = ()
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKill:
+    """A turn of the kill switch as this host's file keeps it; `heard` once the database has it too."""
+
+    kill: Kill
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    policy: GatePolicy
+    settings_hash: str
+    store_id: str = ""
+    generation: int = -1
+    thresholds: Mapping[tuple[str, str], Thresholds] = field(default_factory=dict)
+    keys: Mapping[str, ApiKey] = field(default_factory=dict)
+    kills: Mapping[str, Kill] = field(default_factory=dict)
+    """By user; `*` is everybody."""
+    local_kills: Mapping[str, LocalKill] = field(default_factory=dict)
+    """What this host's kill file says."""
+    kill_file_unreadable: bool = False
+
+    def thresholds_for(self, user_id: str, symbol: str) -> Thresholds:
+        """A symbol follows its user's row for all symbols until it has moved by itself."""
+        own = self.thresholds.get((user_id, symbol)) or self.thresholds.get((user_id, ANY_SYMBOL))
+        if own is None:
+            return default_thresholds(user_id, self.policy, self.settings_hash)
+        return bounded(own, self.policy)
+
+    def killed(self, user_id: str) -> bool:
+        if self.kill_file_unreadable:
+            return True
+        return self.kill_of(ANY_SYMBOL) or self.kill_of(user_id)
+
+    def kill_of(self, user_id: str) -> bool:
+        known, local = self.kills.get(user_id), self.local_kills.get(user_id)
+        if local is None:
+            return known is not None and known.on
+        if known is None or not local.heard:
+            return local.kill.on
+        return (known if known.changed_at_ms >= local.kill.changed_at_ms else local.kill).on
+
+
+def default_thresholds(user_id: str, policy: GatePolicy, settings_hash: str) -> Thresholds:
+    return Thresholds(
+        user_id=user_id,
+        symbol=ANY_SYMBOL,
+        revision=0,
+        values={name: limits.default for name, limits in policy.items()},
+        settings_hash=settings_hash,
+    )
+
+
+def changed(view: View, changes: Changes) -> View:
+    thresholds = {} if changes.full else dict(view.thresholds)
+    keys = {} if changes.full else dict(view.keys)
+    kills = {} if changes.full else dict(view.kills)
+    for row in changes.thresholds:
+        thresholds[row.user_id, row.symbol] = row
+    for key in changes.keys:
+        keys[key.id] = key
+    for kill in changes.kills:
+        kills[kill.user_id] = kill
+    return replace(
+        view,
+        store_id=changes.store_id,
+        generation=changes.generation,
+        thresholds=thresholds,
+        keys=keys,
+        kills=kills,
+    )

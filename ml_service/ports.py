@@ -1,0 +1,180 @@
+"""The sockets: what the rules and use-cases ask of the world, without saying who answers."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from ml_service.domain.audit import AuditEntry
+from ml_service.domain.events import Event
+from ml_service.domain.keys import ApiKey
+from ml_service.domain.outcomes import Outcome, Receipt, StoredOutcome
+from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
+from ml_service.domain.view import Changes, View
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a list is narrowed to. Times are inclusive below and exclusive above."""
+
+    symbol: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item_co]):
+    items: tuple[Item_co, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    id: int
+    kind: str
+    payload: Mapping[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRow:
+    """One row of the bot's own trades table: the outcome it tells of, or why it tells of none."""
+
+    position: str
+    outcome: Outcome | None
+    complaint: str | None = None
+
+
+class Reading(Protocol):
+    """One consistent look at the store."""
+
+    def changes_since(self, store_id: str, generation: int) -> Changes | None:
+        """What moved; None when nothing did."""
+
+    def thresholds_revision(self, user_id: str, symbol: str, revision: int) -> Thresholds | None: ...
+    def thresholds_at(self, user_id: str, symbol: str, at_ms: int) -> Thresholds | None: ...
+    def thresholds_history(
+        self, user_id: str, symbol: str | None, cursor: str | None, limit: int
+    ) -> Page[Thresholds]: ...
+    def decision(self, user_id: str, decision_id: str) -> Decision | None: ...
+    def decisions(self, user_id: str, period: Period, cursor: str | None, limit: int) -> Page[Decision]: ...
+    def decisions_between(self, since_ms: int, until_ms: int) -> Iterator[tuple[Decision, bool]]:
+        """Every decision of a time span with whether its row is as it was written."""
+
+    def is_untouched(self, decision: Decision) -> bool:
+        """Whether the stored row still carries the hash of its content."""
+
+    def outcomes(self, user_id: str, period: Period, cursor: str | None, limit: int) -> Page[StoredOutcome]: ...
+    def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
+    def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
+    def kill(self, user_id: str) -> Kill | None: ...
+    def all_keys(self) -> tuple[ApiKey, ...]: ...
+    def audit_entries(self, after: int, limit: int | None) -> Iterator[AuditEntry]: ...
+    def counts(self, since_ms: int) -> Mapping[str, int]: ...
+    def cursor(self, name: str) -> str | None: ...
+
+
+class Writing(Reading, Protocol):
+    """One transaction: all of it happens, or none."""
+
+    def thresholds_head(self, user_id: str, symbol: str) -> Thresholds | None: ...
+    def save_thresholds(self, thresholds: Thresholds) -> bool:
+        """Write the revision if it is the next one; False when another writer was faster."""
+
+    def save_kill(self, kill: Kill) -> None: ...
+    def save_key(self, key: ApiKey) -> None: ...
+    def save_settings_document(self, settings_hash: str, document: Mapping[str, Any], at_ms: int) -> bool: ...
+    def publish(self, event: Event, at_ms: int) -> None: ...
+    def append_audit(
+        self, at_ms: int, actor: str, action: str, subject: str, details: Mapping[str, Any]
+    ) -> tuple[int, str]:
+        """Add an entry to the chain; its sequence and hash come back."""
+
+    def save_cursor(self, name: str, value: str) -> None: ...
+
+
+class Store(Protocol):
+    def read(self) -> AbstractContextManager[Reading]: ...
+    def begin(self) -> AbstractContextManager[Writing]: ...
+
+
+class Recorder(Protocol):
+    """Takes decisions and outcomes and keeps them durably, in the database or in this host's journal."""
+
+    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]: ...
+    def keep(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Receipt]:
+        """Durable when it returns; `NotKept` when nothing could take them."""
+
+
+class Snapshot(Protocol):
+    """All that a decision reads, in memory."""
+
+    def view(self) -> View:
+        """The newest view this process could get, without waiting long for it."""
+
+    def age_ms(self) -> int:
+        """How long ago the view was known to be the newest."""
+
+    def is_stale(self) -> bool: ...
+    def catch_up(self) -> None:
+        """Read our own writes: return when the view is at least as new as the last commit here."""
+
+
+class KillFile(Protocol):
+    """The kill switch of this host: durable, and readable with every database away."""
+
+    def turn(self, kill: Kill) -> None: ...
+    def heard(self, kill: Kill) -> None:
+        """The database knows it now."""
+
+
+class TradesTable(Protocol):
+    """The bot's own trades, read in the order in which they were closed."""
+
+    def rows_after(self, position: str | None, limit: int) -> Iterable[ImportedRow]: ...
+    def rewound(self, position: str) -> str:
+        """A position a little earlier, for rows that were committed late."""
+
+
+class Retention(Protocol):
+    """Takes old rows away; each call a small batch, answering how many went."""
+
+    def newest_ms(self) -> int | None:
+        """When the newest decision was made."""
+
+    def thin_decisions(self, before_ms: int, horizon_ms: int, rows: int) -> int: ...
+    def drop_decisions(self, before_ms: int, rows: int) -> int: ...
+    def drop_outcomes(self, before_ms: int, rows: int) -> int: ...
+    def drop_events(self, before_ms: int, rows: int) -> int: ...
+    def drop_idempotency(self, before_ms: int, rows: int) -> int: ...
+
+
+class Outbox(Protocol):
+    """Facts that wait to be handed out."""
+
+    def waiting(self, now_ms: int, limit: int) -> Sequence[StoredEvent]: ...
+    def handled(self, event_ids: Sequence[int], now_ms: int) -> None: ...
+    def failed(self, event: StoredEvent, error: str, next_attempt_ms: int | None) -> None:
+        """Try again then, or set aside when that is None."""
+
+
+class Notifier(Protocol):
+    def alert(self, severity: str, what: str, facts: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What stands under an Idempotency-Key: nothing yet, a request under way, another one, or its answer."""
+
+    state: Literal["new", "under_way", "other", "answered"]
+    status: int = 0
+    answer: bytes = b""
+
+
+class IdempotencyKeys(Protocol):
+    def claim(self, caller: str, key: str, body_hash: str, now_ms: int) -> Claim: ...
+    def keep(self, caller: str, key: str, status: int, answer: bytes) -> None: ...
+    def release(self, caller: str, key: str) -> None: ...
