@@ -1,0 +1,102 @@
+"""The snapshot on this host's disk, so that a start with the database away has something to decide from."""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ml_service.domain.keys import ApiKey
+from ml_service.domain.types import Kill, Thresholds
+from ml_service.domain.view import Changes, View
+
+SHAPE = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rows (
+    kind TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+"""
+
+
+class LocalCopy:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "snapshot.db"
+
+    def load(self) -> Changes | None:
+        """Everything as it was last seen; None when nothing has been kept yet, or it cannot be read."""
+        try:
+            with closing(self._open()) as connection:
+                facts = dict(connection.execute("SELECT name, value FROM facts"))
+                rows = connection.execute("SELECT kind, payload FROM rows").fetchall()
+        except (sqlite3.Error, OSError):
+            return None
+        try:
+            return changes_from(facts, rows)
+        except (KeyError, ValueError, TypeError):
+            # Nothing was kept yet, or it was kept by another version of this program.
+            return None
+
+    def save(self, changes: Changes, since: int, view: View) -> None:
+        """Write what changed since a generation, or the whole view where the file has missed something."""
+        with closing(self._open()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            facts = dict(connection.execute("SELECT name, value FROM facts"))
+            same_store = facts.get("store_id") == changes.store_id
+            stored = int(facts["generation"]) if same_store else -1
+            if stored >= changes.generation:
+                connection.execute("ROLLBACK")
+                return
+            if changes.full or stored < since:
+                connection.execute("DELETE FROM rows")
+                written = rows_of(view.thresholds.values(), view.keys.values(), view.kills.values())
+            else:
+                written = rows_of(changes.thresholds, changes.keys, changes.kills)
+            connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
+            connection.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                [("store_id", changes.store_id), ("generation", str(changes.generation))],
+            )
+            connection.execute("COMMIT")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(SHAPE)
+        return connection
+
+
+def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
+    by_kind: dict[str, list[dict[str, Any]]] = {"thresholds": [], "key": [], "kill": []}
+    for kind, payload in rows:
+        by_kind[kind].append(orjson.loads(payload))
+    return Changes(
+        store_id=facts["store_id"],
+        generation=int(facts["generation"]),
+        thresholds=tuple(Thresholds(**row) for row in by_kind["thresholds"]),
+        keys=tuple(key_from(row) for row in by_kind["key"]),
+        kills=tuple(Kill(**row) for row in by_kind["kill"]),
+        full=True,
+    )
+
+
+def rows_of(
+    thresholds: Iterable[Thresholds], keys: Iterable[ApiKey], kills: Iterable[Kill]
+) -> list[tuple[str, str, str]]:
+    rows = [("thresholds", f"{row.user_id}/{row.symbol}", text(row)) for row in thresholds]
+    rows += [("key", key.id, text(key)) for key in keys]
+    rows += [("kill", kill.user_id, text(kill)) for kill in kills]
+    return rows
+
+
+def text(row: Thresholds | ApiKey | Kill) -> str:
+    return orjson.dumps(asdict(row)).decode()
+
+
+def key_from(row: dict[str, Any]) -> ApiKey:
+    users = row.pop("users")
+    return ApiKey(**row, users=tuple(users) if users is not None else None)

@@ -1,0 +1,214 @@
+"""Decisions and outcomes as rows, and back. What is hashed is canonical JSON, so it is the same everywhere."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ml_service.domain.outcomes import Outcome, StoredOutcome
+from ml_service.domain.parameters import PARAMETERS
+from ml_service.domain.types import Decision, Forecast, Reason, Signal, Thresholds, Verdict
+
+Row = Mapping[Any, Any]
+"""A row as SQLAlchemy hands it out, or a dictionary of the same form."""
+
+
+def canonical(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def decision_row(decision: Decision) -> dict[str, Any]:
+    signal, verdict, forecast = decision.signal, decision.verdict, decision.forecast
+    row: dict[str, Any] = {
+        "user_id": decision.user_id,
+        "evaluated_at_ms": decision.evaluated_at_ms,
+        "decision_id": decision.decision_id,
+        "symbol": signal.symbol,
+        "action": signal.action,
+        "decision": verdict.decision,
+        "code": verdict.code,
+        "thresholds_symbol": decision.thresholds.symbol,
+        "thresholds_revision": decision.thresholds.revision,
+        "settings_hash": decision.settings_hash,
+        "model_id": forecast.model_id if forecast else None,
+        "model_version": forecast.version if forecast else None,
+        "regime": forecast.regime if forecast else None,
+        "probability": forecast.probability if forecast else None,
+        "feature_schema": None,
+        "features": None,
+        "signal_id": signal.details.get("signal_id"),
+        "input": canonical(signal_document(signal)),
+        "result": canonical(result_document(decision)),
+        "processing_us": decision.processing_us,
+    }
+    row["row_hash"] = row_hash(row)
+    return row
+
+
+def row_hash(row: Row) -> bytes:
+    content = orjson.dumps([row[name] for name in HASHED])
+    return hashlib.sha256(content).digest()
+
+
+HASHED = (
+    "user_id",
+    "evaluated_at_ms",
+    "decision_id",
+    "symbol",
+    "action",
+    "decision",
+    "code",
+    "thresholds_symbol",
+    "thresholds_revision",
+    "settings_hash",
+    "model_id",
+    "model_version",
+    "regime",
+    "probability",
+    "feature_schema",
+    "features",
+    "signal_id",
+    "input",
+    "result",
+    "processing_us",
+)
+
+
+def signal_document(signal: Signal) -> dict[str, Any]:
+    document: dict[str, Any] = {"values": signal.values}
+    if signal.reduce_only:
+        document["reduce_only"] = True
+    if signal.details:
+        document["details"] = signal.details
+    if signal.ignored:
+        document["ignored"] = signal.ignored
+    return document
+
+
+def result_document(decision: Decision) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "reasons": [packed(reason) for reason in decision.verdict.reasons],
+        "thresholds": decision.thresholds.values,
+    }
+    if decision.named_by_caller:
+        document["named"] = True
+    if decision.killed:
+        document["killed"] = True
+    if decision.degraded:
+        document["degraded"] = decision.degraded
+        document["snapshot_age_ms"] = decision.snapshot_age_ms
+    return document
+
+
+def packed(reason: Reason) -> list[Any]:
+    """Without its code where that follows from the rest: there are six in every row."""
+    code, verdict, parameter, value, limit = reason
+    if parameter is not None and code == CODES[parameter, verdict]:
+        return [parameter, verdict, value, limit]
+    return [code, verdict, parameter, value, limit]
+
+
+def unpacked(stored: list[Any]) -> Reason:
+    if len(stored) == 4:
+        parameter, verdict, value, limit = stored
+        return Reason(CODES[parameter, verdict], verdict, parameter, value, limit)
+    return Reason(*stored)
+
+
+CODES = {
+    (name, verdict): f"{parameter.fields[0]}_{word}"
+    for name, parameter in PARAMETERS.items()
+    for verdict, word in (("pass", "passed"), ("fail", "failed"), ("none", "missing"))
+}
+
+
+def decision_from(row: Row) -> Decision:
+    given = orjson.loads(row["input"])
+    result = orjson.loads(row["result"])
+    forecast = None
+    if row["model_id"] is not None:
+        forecast = Forecast(row["probability"], row["model_id"], row["model_version"], row["regime"])
+    return Decision(
+        user_id=row["user_id"],
+        decision_id=row["decision_id"],
+        named_by_caller=result.get("named", False),
+        evaluated_at_ms=row["evaluated_at_ms"],
+        signal=Signal(
+            symbol=row["symbol"],
+            action=row["action"],
+            values=given["values"],
+            reduce_only=given.get("reduce_only", False),
+            details=given.get("details", {}),
+            ignored=given.get("ignored", {}),
+        ),
+        verdict=Verdict(
+            row["decision"],
+            row["code"],
+            tuple(unpacked(reason) for reason in result["reasons"]),
+        ),
+        thresholds=Thresholds(
+            user_id=row["user_id"],
+            symbol=row["thresholds_symbol"],
+            revision=row["thresholds_revision"],
+            values=result["thresholds"],
+        ),
+        settings_hash=row["settings_hash"],
+        forecast=forecast,
+        killed=result.get("killed", False),
+        degraded=tuple(result.get("degraded", ())),
+        snapshot_age_ms=result.get("snapshot_age_ms", 0),
+        processing_us=row["processing_us"],
+    )
+
+
+OUTCOME_FIELDS = (
+    "user_id",
+    "trade_id",
+    "symbol",
+    "accepted",
+    "side",
+    "pnl",
+    "pnl_percent",
+    "fees",
+    "entry_price",
+    "exit_price",
+    "quantity",
+    "risk",
+    "opened_at_ms",
+    "closed_at_ms",
+    "decision_id",
+    "signal_id",
+    "corrects",
+    "source",
+)
+
+
+def outcome_row(stored: StoredOutcome) -> dict[str, Any]:
+    outcome = stored.outcome
+    row: dict[str, Any] = {name: getattr(outcome, name) for name in OUTCOME_FIELDS}
+    row["effective_at_ms"] = outcome.closed_at_ms if outcome.closed_at_ms is not None else stored.received_at_ms
+    row["received_at_ms"] = stored.received_at_ms
+    row["match"] = stored.match
+    row["matched_decision_id"] = stored.matched_decision_id
+    row["quarantined"] = stored.quarantined
+    row["details"] = canonical(outcome.ignored) if outcome.ignored else None
+    return row
+
+
+def outcome_hash(outcome: Outcome) -> bytes:
+    """Equal for two reports that say the same."""
+    content = [getattr(outcome, name) for name in OUTCOME_FIELDS if name != "source"]
+    return hashlib.sha256(orjson.dumps(content)).digest()
+
+
+def outcome_from(row: Row) -> StoredOutcome:
+    fields = {name: row[name] for name in OUTCOME_FIELDS}
+    fields["accepted"] = bool(fields["accepted"])
+    return StoredOutcome(
+        outcome=Outcome(**fields, ignored=orjson.loads(row["details"]) if row["details"] else {}),
+        received_at_ms=row["received_at_ms"],
+        match=row["match"],
+        matched_decision_id=row["matched_decision_id"],
+        quarantined=row["quarantined"],
+    )

@@ -1,0 +1,119 @@
+"""The database's shape: bring it up, take it down, say what it is."""
+
+import logging
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect
+
+from ml_service.adapters.store.database import Database, Pooling
+from ml_service.adapters.store.partitions import ensure_partitions
+from ml_service.adapters.store.sql import found_store
+from ml_service.errors import StoreUnavailable
+
+HEAD = "0002"
+"""The newest migration; a test compares it with the folder."""
+
+FOLDER = Path(__file__).resolve().parents[3] / "migrations"
+PATIENT = Pooling(size=1, overflow=1, answer_timeout_ms=600_000)
+"""Changing a large table takes longer than any request may."""
+
+
+def version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def is_current(database: Database) -> bool:
+    with database.read() as connection:
+        # A newer one is fine: new columns and tables come first, and the programs that use them follow.
+        return (version(connection) or "") >= HEAD
+
+
+def upgrade(url: str, to: str = "head") -> str:
+    """Bring the database to a version; all of it happens in one transaction, or nothing."""
+    if to == "head" and is_current_already(url):
+        return HEAD
+    database = Database(url, PATIENT)
+    try:
+        migrate(database, to, up=True)
+        with database.write() as connection:
+            if version(connection) == HEAD:
+                found_store(connection)
+                ensure_partitions(connection, int(time.time() * 1000))
+            return version(connection) or "base"
+    finally:
+        database.close()
+
+
+def is_current_already(url: str) -> bool:
+    # Asked with the patience of a request: a start must not wait minutes for a server that keeps silent.
+    database = Database(url, Pooling(size=1, overflow=0))
+    try:
+        return is_current(database)
+    finally:
+        database.close()
+
+
+def downgrade(url: str, to: str) -> str:
+    database = Database(url, PATIENT)
+    try:
+        migrate(database, to, up=False)
+        with database.read() as connection:
+            return version(connection) or "base"
+    finally:
+        database.close()
+
+
+def migrate(database: Database, to: str, up: bool) -> None:
+    # Imported here: starting with a current schema should not pay for it.
+    from alembic import command
+    from alembic.config import Config
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            # Two hosts that start at the same moment migrate one after the other.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7301265)")
+        config.attributes["connection"] = connection
+        (command.upgrade if up else command.downgrade)(config, to)
+
+
+def losses(url: str, to: str) -> tuple[str, ...]:
+    """What a downgrade would throw away, in the words of the migrations it passes."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    scripts = ScriptDirectory.from_config(config)
+    database = Database(url, PATIENT)
+    try:
+        with database.read() as connection:
+            current = version(connection)
+    finally:
+        database.close()
+    if current is None:
+        return ()
+    passed = scripts.iterate_revisions(current, to)
+    return tuple(loss for script in passed for loss in getattr(script.module, "LOSES", ()))
+
+
+def await_database(url: str, seconds: float) -> bool:
+    """Whether the database answered within that time."""
+    deadline = time.monotonic() + seconds
+    database = Database(url, Pooling(size=1, overflow=0))
+    try:
+        while True:
+            try:
+                with database.read():
+                    return True
+            except StoreUnavailable:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.2)
+    finally:
+        database.close()

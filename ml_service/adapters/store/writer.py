@@ -1,0 +1,262 @@
+"""Decisions and outcomes into the database, many at a time, each counted once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.codec import (
+    canonical,
+    decision_from,
+    decision_row,
+    outcome_from,
+    outcome_hash,
+    outcome_row,
+)
+from ml_service.domain.events import Event, JournalConflictFound, OutcomeReported
+from ml_service.domain.ids import made_at_ms
+from ml_service.domain.outcomes import MATCH_WINDOW_MS, Match, Outcome, Receipt, StoredOutcome, implausible
+from ml_service.domain.types import Decision, RecordedDecision
+
+Row = dict[str, Any]
+
+COLUMNS = tuple(column.name for column in t.decisions.columns)
+SQLITE_INSERT = (
+    f"INSERT INTO decisions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) ON CONFLICT DO NOTHING"
+)
+"""`decision_row` has its values in the order of the columns; a test says so."""
+
+
+@dataclass(slots=True)
+class Reported:
+    """An outcome with the moment it reached us."""
+
+    outcome: Outcome
+    received_at_ms: int
+
+
+def insert_or_skip(connection: Connection, table: Any) -> Any:
+    """An insert that leaves a row alone that is already there."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+# ---- decisions
+
+
+def write_decisions(connection: Connection, decisions: Sequence[Decision]) -> list[RecordedDecision]:
+    named = [decision for decision in decisions if decision.named_by_caller]
+    earlier = claim_ids(connection, named) if named else {}
+    fresh = [decision for decision in decisions if earlier.get(id(decision)) is None]
+    if fresh:
+        insert_decisions(connection, [decision_row(one) for one in fresh])
+    return [RecordedDecision("database", earlier.get(id(decision))) for decision in decisions]
+
+
+def insert_decisions(connection: Connection, rows: Sequence[Row]) -> None:
+    if connection.dialect.name == "sqlite":
+        # Past the statement compiler: on the hot path it costs as much as SQLite itself.
+        connection.exec_driver_sql(SQLITE_INSERT, [tuple(row.values()) for row in rows])
+    else:
+        connection.execute(insert_or_skip(connection, t.decisions), rows)
+
+
+def claim_ids(connection: Connection, named: Sequence[Decision]) -> dict[int, Decision | None]:
+    """Enter the ids that callers chose; for each that was taken, the decision that holds it.
+
+    The insert itself asks whether the id is taken: two processes that answer one signal at the same moment
+    cannot both win.
+    """
+    won: set[tuple[str, str]] = set()
+    candidates: dict[tuple[str, str], Decision] = {}
+    for decision in named:
+        candidates.setdefault((decision.user_id, decision.decision_id), decision)
+    # An id of ours that comes back as the caller's own has a row, but no key yet.
+    generated = {
+        key: found
+        for key, decision in candidates.items()
+        if made_at_ms(key[1]) is not None and (found := find_decision(connection, *key)) is not None
+    }
+    rows = [
+        {"user_id": user_id, "decision_id": decision_id, "evaluated_at_ms": decision.evaluated_at_ms}
+        # One order for all writers: two groups that overlap on PostgreSQL would lock each other out otherwise.
+        for (user_id, decision_id), decision in sorted(candidates.items(), key=first_of)
+        if (user_id, decision_id) not in generated
+    ]
+    if rows:
+        keys = t.decision_keys
+        taken = insert_or_skip(connection, keys).returning(keys.c.user_id, keys.c.decision_id)
+        won = {(row.user_id, row.decision_id) for row in connection.execute(taken, rows)}
+    result: dict[int, Decision | None] = {}
+    for decision in named:
+        key = (decision.user_id, decision.decision_id)
+        if key in won and candidates[key] is decision:
+            result[id(decision)] = None
+        elif key in won:
+            result[id(decision)] = candidates[key]
+        else:
+            result[id(decision)] = generated.get(key) or find_decision(connection, *key)
+    return result
+
+
+def first_of(item: tuple[tuple[str, str], Decision]) -> tuple[str, str]:
+    return item[0]
+
+
+def find_decision(connection: Connection, user_id: str, decision_id: str) -> Decision | None:
+    row = find_decision_row(connection, user_id, decision_id)
+    return decision_from(row) if row is not None else None
+
+
+def find_decision_row(connection: Connection, user_id: str, decision_id: str) -> Row | None:
+    """An id of ours says itself when its decision was made; for a caller's own, the key does."""
+    at_ms = made_at_ms(decision_id)
+    found = decision_row_at(connection, user_id, decision_id, at_ms) if at_ms is not None else None
+    if found is not None:
+        return found
+    keys = t.decision_keys
+    at_ms = connection.execute(
+        select(keys.c.evaluated_at_ms).where(keys.c.user_id == user_id, keys.c.decision_id == decision_id)
+    ).scalar()
+    return decision_row_at(connection, user_id, decision_id, at_ms) if at_ms is not None else None
+
+
+def decision_row_at(connection: Connection, user_id: str, decision_id: str, at_ms: int) -> Row | None:
+    c = t.decisions.c
+    query = select(t.decisions).where(c.user_id == user_id, c.evaluated_at_ms == at_ms, c.decision_id == decision_id)
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row is not None else None
+
+
+# ---- outcomes
+
+
+def write_outcomes(connection: Connection, reports: Sequence[Reported]) -> list[Receipt]:
+    keys = t.outcome_keys
+    first: dict[tuple[str, str], Reported] = {}
+    for report in reports:
+        first.setdefault((report.outcome.user_id, report.outcome.trade_id), report)
+    hashes = {key: outcome_hash(report.outcome) for key, report in first.items()}
+    taken = insert_or_skip(connection, keys).returning(keys.c.user_id, keys.c.trade_id)
+    rows = [{"user_id": key[0], "trade_id": key[1], "body_hash": hashes[key]} for key in sorted(first)]
+    won = {(row.user_id, row.trade_id) for row in connection.execute(taken, rows)}
+
+    written: dict[tuple[str, str], StoredOutcome] = {}
+    for key in won:
+        written[key] = weighed(connection, first[key])
+    if written:
+        connection.execute(insert(t.outcomes), [outcome_row(stored) for stored in written.values()])
+        events = [event_row(reported(stored), stored.received_at_ms) for stored in written.values()]
+        connection.execute(insert(t.events), events)
+    return [receipt(connection, report, first, written) for report in reports]
+
+
+def receipt(
+    connection: Connection,
+    report: Reported,
+    first: dict[tuple[str, str], Reported],
+    written: dict[tuple[str, str], StoredOutcome],
+) -> Receipt:
+    key = (report.outcome.user_id, report.outcome.trade_id)
+    if key in written and first[key] is report:
+        stored = written[key]
+        return Receipt("quarantined" if stored.quarantined else "created", "database", stored)
+    known = written.get(key) or find_outcome(connection, *key)
+    if known is None:
+        # Its row was pruned; the key outlives it, so that it is not counted a second time.
+        known = StoredOutcome(report.outcome, report.received_at_ms, "none", None, None)
+        same = key_hash(connection, *key) == outcome_hash(report.outcome)
+    else:
+        same = outcome_hash(known.outcome) == outcome_hash(report.outcome)
+    return Receipt("duplicate" if same else "conflict", "database", known)
+
+
+def weighed(connection: Connection, report: Reported) -> StoredOutcome:
+    match, decision_id = matched(connection, report.outcome, report.received_at_ms)
+    return StoredOutcome(
+        outcome=report.outcome,
+        received_at_ms=report.received_at_ms,
+        match=match,
+        matched_decision_id=decision_id,
+        quarantined=implausible(report.outcome, report.received_at_ms),
+    )
+
+
+def matched(connection: Connection, outcome: Outcome, received_at_ms: int) -> tuple[Match, str | None]:
+    """The decision an outcome belongs to: named by id, by signal, or the nearest take just before it was opened."""
+    if outcome.decision_id is not None:
+        if find_decision_row(connection, outcome.user_id, outcome.decision_id) is not None:
+            return "decision_id", outcome.decision_id
+        return "none", None
+    d = t.decisions
+    if outcome.signal_id is not None:
+        if find_decision_row(connection, outcome.user_id, outcome.signal_id) is not None:
+            return "signal_id", outcome.signal_id
+        found = connection.execute(
+            select(d.c.decision_id)
+            .where(d.c.user_id == outcome.user_id, d.c.signal_id == outcome.signal_id)
+            .order_by(d.c.evaluated_at_ms)
+            .limit(1)
+        ).scalar()
+        if found is not None:
+            return "signal_id", found
+    if outcome.opened_at_ms is None:
+        return "none", None
+    sides = ["BUY", "SELL"] if outcome.side is None else [outcome.side]
+    found = connection.execute(
+        select(d.c.decision_id)
+        .where(
+            d.c.user_id == outcome.user_id,
+            d.c.evaluated_at_ms >= outcome.opened_at_ms - MATCH_WINDOW_MS,
+            d.c.evaluated_at_ms <= outcome.opened_at_ms,
+            d.c.symbol == outcome.symbol,
+            d.c.action.in_(sides),
+            d.c.decision == "take",
+        )
+        .order_by(d.c.evaluated_at_ms.desc())
+        .limit(1)
+    ).scalar()
+    return ("nearest", found) if found is not None else ("none", None)
+
+
+def find_outcome(connection: Connection, user_id: str, trade_id: str) -> StoredOutcome | None:
+    o = t.outcomes
+    row = connection.execute(select(o).where(o.c.user_id == user_id, o.c.trade_id == trade_id)).mappings().first()
+    return outcome_from(row) if row is not None else None
+
+
+def key_hash(connection: Connection, user_id: str, trade_id: str) -> bytes:
+    keys = t.outcome_keys
+    stored = connection.execute(
+        select(keys.c.body_hash).where(keys.c.user_id == user_id, keys.c.trade_id == trade_id)
+    ).scalar_one()
+    return bytes(stored)
+
+
+def reported(stored: StoredOutcome) -> OutcomeReported:
+    outcome = stored.outcome
+    return OutcomeReported(outcome.user_id, outcome.trade_id, outcome.symbol, stored.quarantined)
+
+
+# ---- what both leave behind
+
+
+def publish(connection: Connection, event: Event, at_ms: int) -> None:
+    connection.execute(insert(t.events), [event_row(event, at_ms)])
+
+
+def event_row(event: Event, at_ms: int) -> Row:
+    payload = {name: getattr(event, name) for name in type(event).__slots__}
+    return {"kind": event.kind, "payload": canonical(payload), "created_at_ms": at_ms}
+
+
+def note_conflict(connection: Connection, kind: str, user_id: str, record_id: str, payload: str, at_ms: int) -> None:
+    connection.execute(
+        insert(t.journal_conflicts).values(
+            kind=kind, user_id=user_id, record_id=record_id, payload=payload, found_at_ms=at_ms
+        )
+    )
+    publish(connection, JournalConflictFound(user_id, kind, record_id), at_ms)

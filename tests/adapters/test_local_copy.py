@@ -1,0 +1,90 @@
+"""The snapshot on this host's disk: whole, never older than it was, and replaced when it has missed something."""
+
+from pathlib import Path
+
+from ml_service.adapters.local_copy import LocalCopy
+from ml_service.domain.keys import ApiKey
+from ml_service.domain.view import Changes, View, changed
+from tests.builders import HASH, kill, policy, thresholds
+
+KEYS = (
+    ApiKey("k1", "a" * 64, "user", ("ada",), "name", 1, 2, 3),
+    ApiKey("k2", "b" * 64, "service", None),
+)
+
+
+def saved(copy: LocalCopy, changes: Changes, since: int, view: View | None = None) -> View:
+    after = changed(view if view is not None else View(policy(), HASH), changes)
+    copy.save(changes, since, after)
+    return after
+
+
+def test_nothing_kept_is_nothing_to_load(tmp_path: Path) -> None:
+    assert LocalCopy(tmp_path).load() is None
+
+
+def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
+    told = Changes("store", 7, (thresholds(), thresholds("bob", "BTCUSDT")), KEYS, (kill(),), full=True)
+
+    saved(LocalCopy(tmp_path), told, -1)
+
+    found = LocalCopy(tmp_path).load()
+    assert found is not None
+    assert (found.store_id, found.generation, found.full) == ("store", 7, True)
+    assert sorted(found.thresholds, key=str) == sorted(told.thresholds, key=str)
+    assert sorted(found.keys, key=str) == sorted(KEYS, key=str)
+    assert found.kills == (kill(),)
+
+
+def test_a_delta_replaces_its_rows_and_leaves_the_others(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path)
+    view = saved(copy, Changes("store", 1, (thresholds(), thresholds("bob")), full=True), -1)
+
+    saved(copy, Changes("store", 2, (thresholds(revision=2),)), 1, view)
+
+    found = copy.load()
+    assert found is not None
+    assert found.generation == 2
+    assert {(row.user_id, row.revision) for row in found.thresholds} == {("ada", 2), ("bob", 1)}
+
+
+def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
+    """Two processes of one host save in whatever order."""
+    copy = LocalCopy(tmp_path)
+    saved(copy, Changes("store", 5, (thresholds(revision=5),), full=True), -1)
+
+    saved(copy, Changes("store", 4, (thresholds(revision=4),), full=True), -1)
+
+    found = copy.load()
+    assert found is not None
+    assert (found.generation, found.thresholds[0].revision) == (5, 5)
+
+
+def test_a_copy_that_has_missed_something_is_written_whole(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path)
+    view = saved(copy, Changes("store", 1, (thresholds(),), full=True), -1)
+    unsaved = changed(view, Changes("store", 2, (thresholds("bob"),)))
+
+    saved(copy, Changes("store", 3, (thresholds("eve"),)), 2, unsaved)
+
+    found = copy.load()
+    assert found is not None
+    assert {row.user_id for row in found.thresholds} == {"ada", "bob", "eve"}
+
+
+def test_another_store_replaces_everything_even_with_a_lower_generation(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path)
+    saved(copy, Changes("store", 50, (thresholds(),), full=True), -1)
+
+    saved(copy, Changes("another", 1, (thresholds("bob"),), full=True), -1)
+
+    found = copy.load()
+    assert found is not None
+    assert (found.store_id, found.generation) == ("another", 1)
+    assert {row.user_id for row in found.thresholds} == {"bob"}
+
+
+def test_a_damaged_file_is_no_copy_rather_than_an_error(tmp_path: Path) -> None:
+    (tmp_path / "snapshot.db").write_bytes(b"no database at all " * 300)
+
+    assert LocalCopy(tmp_path).load() is None
