@@ -1,0 +1,26 @@
+"""What the tests of the use-cases begin with: a real store on SQLite, and on PostgreSQL where it matters."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.sql import SqlStore
+from tests.emptied import lasting_postgres_url as lasting_postgres_url
+from tests.emptied import postgres_url as postgres_url
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path / 'embedded.db'}"
+    upgrade(url)
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(embedded: Database) -> SqlStore:
+    return SqlStore(embedded)
