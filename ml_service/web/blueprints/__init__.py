@@ -1,0 +1,15 @@
+"""The table of contents: a new group of routes is one file here and one line below."""
+
+from . import admin, decisions, docs, health, kill_switch, outcomes, reports, signals, thresholds
+
+BLUEPRINTS = (
+    signals.signals,
+    outcomes.outcomes,
+    decisions.decisions,
+    thresholds.thresholds,
+    kill_switch.kill_switch,
+    reports.reports,
+    admin.admin,
+    health.health,
+    docs.docs,
+)

@@ -1,0 +1,88 @@
+"""Decisions: look them up, execute them again, ask what served at a moment of the past."""
+
+from flask import Blueprint, Response, request
+
+from ml_service.errors import NotFound
+from ml_service.ports import Period
+from ml_service.usecases.as_of import as_of
+from ml_service.usecases.replay import replay_one
+from ml_service.web.call import current
+from ml_service.web.contracts import contract
+from ml_service.web.parts import parts
+from ml_service.web.policies import policy_of
+from ml_service.web.schemas import (
+    AsOfQuery,
+    DecisionsQuery,
+    checked,
+    decision_data,
+    provenance,
+    thresholds_data,
+)
+from ml_service.web.security import require_user
+from ml_service.web.wire import iso, ok
+
+decisions = Blueprint("decisions", __name__)
+
+
+@decisions.get("/api/v1/decisions/<user_id>")
+@contract("own", query=DecisionsQuery, answer="Decisions, newest first, with the cursor of the next page.")
+def list_decisions(user_id: str) -> Response:
+    """Recorded decisions, newest first."""
+    use = parts()
+    query = checked(DecisionsQuery, request.args.to_dict())
+    period = Period(query.symbol, query.since, query.until, query.kind)
+    with use.store.read() as reading:
+        page = reading.decisions(user_id, period, query.cursor, query.limit)
+    items = [{**decision_data(one, policy_of(one.settings_hash, use)), **provenance(one)} for one in page.items]
+    return ok({"items": items, "next_cursor": page.next_cursor})
+
+
+@decisions.get("/api/v1/decision/<user_id>/<decision_id>")
+@contract("own", answer="The decision with the signal it judged and everything it came from.")
+def get_decision(user_id: str, decision_id: str) -> Response:
+    """One decision with its provenance."""
+    use = parts()
+    with use.store.read() as reading:
+        found = reading.decision(user_id, decision_id)
+        untouched = found is not None and reading.is_untouched(found)
+    if found is None:
+        raise NotFound(f"no decision {decision_id!r} of this user")
+    data = {**decision_data(found, policy_of(found.settings_hash, use)), **provenance(found)}
+    return ok({**data, "untouched": untouched})
+
+
+@decisions.post("/api/v1/decision/<user_id>/<decision_id>/replay")
+@contract("own", answer="Whether the decision comes out the same, and what differs.")
+def replay_decision(user_id: str, decision_id: str) -> Response:
+    """Execute one decision again and compare."""
+    replayed = replay_one(user_id, decision_id, store=parts().store)
+    return ok(
+        {
+            "user_id": user_id,
+            "decision_id": decision_id,
+            "equal": replayed.equal,
+            "differences": list(replayed.differences),
+            "decision": replayed.decision.verdict.decision,
+            "code": replayed.decision.verdict.code,
+        }
+    )
+
+
+@decisions.get("/api/v1/as-of")
+@contract("own", query=AsOfQuery, answer="The thresholds and the model that served then.")
+def get_as_of() -> Response:
+    """Which thresholds and model served at a moment."""
+    use = parts()
+    query = checked(AsOfQuery, request.args.to_dict())
+    require_user(current().caller, query.user_id)
+    view = use.snapshot.view()
+    then = as_of(
+        query.user_id,
+        query.symbol,
+        query.at,
+        policy=view.policy,
+        settings_hash=view.settings_hash,
+        store=use.store,
+    )
+    policy = policy_of(then.settings_hash, use)
+    return ok({**thresholds_data(then, query.symbol, policy), "at": iso(query.at), "model": None})

@@ -1,0 +1,71 @@
+"""What every route declares about itself: who may call it, which lane it runs in, what goes in and out.
+
+A route without a contract does not start (see factory.py): access is denied unless it was granted in writing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
+
+RouteScope = Literal["public", "metrics", "own", "service", "admin"]
+"""public: anybody; metrics: trusted addresses, else admin; own: the user's key, or a service for that user;
+service: service or admin; admin: admin alone."""
+
+LaneName = Literal["free", "decide", "store", "record", "slow", "shed"]
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    scope: RouteScope
+    lane: LaneName
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    answer: str = "What the caller asked for."
+    body_limit: Literal["normal", "batch"] = "normal"
+    success: int = 200
+    media: str = "application/json"
+    raw: bool = False
+    """The answer stands alone, outside the envelope."""
+
+    shows_secret: bool = False
+    """The answer holds a secret, so it must not be kept for repeats."""
+
+    @property
+    def remembered(self) -> bool:
+        """Whether an Idempotency-Key is understood; evaluate has its decision ids instead."""
+        return self.lane != "decide" and self.scope != "public"
+
+    @property
+    def rate_limited(self) -> bool:
+        # A known bot is never answered 429 on evaluate: it would trade unfiltered.
+        return self.scope not in ("public", "metrics") and self.lane != "decide"
+
+
+def contract(
+    scope: RouteScope,
+    lane: LaneName = "store",
+    *,
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    answer: str = "What the caller asked for.",
+    body_limit: Literal["normal", "batch"] = "normal",
+    success: int = 200,
+    media: str = "application/json",
+    raw: bool = False,
+    shows_secret: bool = False,
+) -> Callable[[View], View]:
+    def declare(view: View) -> View:
+        view.contract = Contract(scope, lane, body, query, answer, body_limit, success, media, raw, shows_secret)  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def contract_of(view: object) -> Contract:
+    found = getattr(view, "contract", None)
+    assert isinstance(found, Contract), f"{view} says nothing about who may call it"
+    return found

@@ -1,0 +1,27 @@
+"""The gate's policy under which a decision was made: today's, or an earlier one from its settings document."""
+
+from ml_service.domain.thresholds import policy_from
+from ml_service.domain.types import GatePolicy
+from ml_service.errors import Unavailable
+from ml_service.web.parts import Parts
+
+
+def policy_of(settings_hash: str, parts: Parts) -> GatePolicy:
+    view = parts.snapshot.view()
+    if settings_hash == view.settings_hash:
+        return view.policy
+    known = parts.policies.get(settings_hash)
+    if known is not None:
+        return known
+    if parts.snapshot.is_stale():
+        # Asking would keep the caller waiting; today's defaults only show how far the thresholds have moved.
+        return view.policy
+    try:
+        with parts.store.read() as reading:
+            document = reading.settings_document(settings_hash)
+    except Unavailable:
+        document = None
+    if document is None:
+        return view.policy
+    parts.policies[settings_hash] = policy_from(document)
+    return parts.policies[settings_hash]

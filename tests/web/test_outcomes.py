@@ -1,0 +1,259 @@
+"""Outcomes over HTTP: one or a list, each stored before the answer, each once."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.web.desk import Desk
+
+OUTCOME: dict[str, Any] = {"trade_id": "t-1", "symbol": "BTC/USDT", "pnl": 12.5, "pnl_percent": 1.25}
+
+
+def report(desk: Desk, user: str, **fields: Any) -> Any:
+    return desk.data("POST", f"/api/v1/outcomes/{user}", {**OUTCOME, **fields})
+
+
+def statuses(answer: Any) -> list[str]:
+    return [one["status"] for one in answer["results"]]
+
+
+# One
+
+
+def test_an_outcome_is_stored_before_it_is_answered(desk: Desk, user: str) -> None:
+    answer = report(desk, user)
+
+    assert (answer["status"], answer["stored"], answer["duplicate"]) == ("created", "database", False)
+    assert (answer["symbol"], answer["quarantined"], answer["accepted"]) == ("BTCUSDT", None, True)
+    assert [one["trade_id"] for one in desk.stored_outcomes(user)] == ["t-1"]
+
+
+def test_a_repeat_returns_the_first_data_as_a_duplicate(desk: Desk, user: str) -> None:
+    first = report(desk, user)
+
+    again = report(desk, user)
+
+    assert (again["status"], again["duplicate"]) == ("duplicate", True)
+    changed = {"status", "duplicate"}
+    assert {name: again[name] for name in again if name not in changed} == {
+        name: first[name] for name in first if name not in changed
+    }
+
+
+def test_another_content_under_the_same_id_is_a_conflict_and_the_first_is_kept(desk: Desk, user: str) -> None:
+    report(desk, user)
+
+    problem = desk.problem(409, "POST", f"/api/v1/outcomes/{user}", {**OUTCOME, "pnl": -1})
+
+    assert problem["code"] == "trade_id_conflict"
+    assert [one["pnl"] for one in desk.stored_outcomes(user)] == [12.5]
+
+
+def test_an_implausible_outcome_is_stored_and_set_apart_with_its_reason(desk: Desk, user: str) -> None:
+    answer = report(desk, user, pnl_percent=-1e6)
+
+    assert (answer["status"], answer["quarantined"]) == ("quarantined", "pnl_percent_implausible")
+    assert answer["pnl_percent"] == -1e6
+    found = desk.data("GET", f"/api/v1/outcomes/{user}?kind=quarantined")["items"]
+    assert [one["trade_id"] for one in found] == ["t-1"]
+
+
+def test_an_outcome_from_the_future_or_of_old_is_set_apart(desk: Desk, user: str) -> None:
+    future = report(desk, user, trade_id="f", closed_at="2099-01-01T00:00:00Z")
+    old = report(desk, user, trade_id="o", closed_at="2001-01-01T00:00:00Z")
+    history = report(desk, user, trade_id="h", closed_at="2001-01-01T00:00:00Z", source="import")
+
+    assert (future["quarantined"], old["quarantined"], history["quarantined"]) == ("from_the_future", "too_old", None)
+
+
+def test_an_outcome_finds_its_decision(desk: Desk, user: str) -> None:
+    decided = desk.evaluate(user)
+
+    named = report(desk, user, decision_id=decided["decision_id"])
+    near = report(desk, user, trade_id="t-2", side="buy", opened_at=decided["evaluated_at"])
+
+    assert (named["decision_id"], named["matched_by"]) == (decided["decision_id"], "decision_id")
+    assert (near["decision_id"], near["matched_by"]) == (decided["decision_id"], "nearest")
+    assert report(desk, user, trade_id="t-3")["matched_by"] is None
+
+
+def test_profit_is_worked_out_from_prices(desk: Desk, user: str) -> None:
+    given = {"pnl": None, "pnl_percent": None, "exit_price": 110, "entry_price": 100, "quantity": 2, "side": "BUY"}
+
+    answer = report(desk, user, fees=1, risk=10, **given)
+
+    assert (answer["pnl"], answer["pnl_percent"], answer["r"]) == (19.0, 9.5, 1.9)
+
+
+def test_a_rejected_signal_that_was_marked_to_market_is_kept_apart(desk: Desk, user: str) -> None:
+    report(desk, user, accepted=False)
+    report(desk, user, trade_id="t-2")
+
+    rejected = desk.data("GET", f"/api/v1/outcomes/{user}?kind=rejected")["items"]
+
+    assert [(one["trade_id"], one["accepted"]) for one in rejected] == [("t-1", False)]
+
+
+def test_times_are_kept_in_utc(desk: Desk, user: str) -> None:
+    answer = report(desk, user, opened_at="2026-11-20T12:00:00+02:00", closed_at="2026-11-20T10:30:00.250Z")
+
+    assert (answer["opened_at"], answer["closed_at"]) == ("2026-11-20T10:00:00.000Z", "2026-11-20T10:30:00.250Z")
+
+
+def test_unknown_fields_are_named(desk: Desk, user: str) -> None:
+    assert report(desk, user, venue="x")["ignored_fields"] == ["venue"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"trade_id": None}, "trade_id"),
+        ({"trade_id": ""}, "trade_id"),
+        ({"trade_id": "x" * 129}, "trade_id"),
+        ({"trade_id": "a\u0000b"}, "trade_id"),
+        ({"symbol": None}, "symbol"),
+        ({"pnl": "12"}, "pnl"),
+        ({"pnl": None, "pnl_percent": None}, "pnl"),
+        ({"pnl": None, "pnl_percent": None, "exit_price": 5}, "side"),
+        ({"entry_price": 0}, "entry_price"),
+        ({"quantity": -1}, "quantity"),
+        ({"risk": 0}, "risk"),
+        ({"side": "UP"}, "side"),
+        ({"accepted": "yes"}, "accepted"),
+        ({"closed_at": "yesterday"}, "closed_at"),
+        ({"closed_at": "2026-01-01T00:00:00"}, "closed_at"),
+        ({"closed_at": 1_700_000_000}, "closed_at"),
+        ({"opened_at": "2026-01-02T00:00:00Z", "closed_at": "2026-01-01T00:00:00Z"}, "closed_at"),
+        ({"decision_id": "a b"}, "decision_id"),
+        ({"source": "trades_table"}, "source"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_stored(desk: Desk, user: str, fields: dict[str, Any], path: str) -> None:
+    problem = desk.problem(400, "POST", f"/api/v1/outcomes/{user}", {**OUTCOME, **fields})
+
+    assert path in [one["path"] for one in problem["errors"]]
+    assert desk.stored_outcomes(user) == []
+
+
+@pytest.mark.parametrize("token", [b"NaN", b"Infinity", b"1e999"])
+def test_what_is_no_finite_number_is_refused(desk: Desk, user: str, token: bytes) -> None:
+    raw = b'{"trade_id": "t", "symbol": "BTCUSDT", "pnl": ' + token + b"}"
+
+    desk.problem(400, "POST", f"/api/v1/outcomes/{user}", raw=raw)
+
+    assert desk.stored_outcomes(user) == []
+
+
+# A list
+
+
+def test_a_list_has_a_result_per_item_with_all_five_fates(desk: Desk, user: str) -> None:
+    report(desk, user, trade_id="known")
+    report(desk, user, trade_id="other")
+    items = [
+        {**OUTCOME, "trade_id": "new"},
+        {**OUTCOME, "trade_id": "known"},
+        {**OUTCOME, "trade_id": "other", "pnl": -1},
+        {**OUTCOME, "trade_id": "bad", "pnl": "x"},
+        {**OUTCOME, "trade_id": "odd", "pnl_percent": 5000},
+    ]
+
+    answer = desk.data("POST", f"/api/v1/outcomes/{user}", {"outcomes": items})
+
+    assert statuses(answer) == ["created", "duplicate", "conflict", "invalid", "quarantined"]
+    assert [one["index"] for one in answer["results"]] == list(range(5))
+    assert [one["path"] for one in answer["results"][3]["errors"]] == ["pnl"]
+    assert answer["results"][2]["pnl"] == 12.5
+    stored = {one["trade_id"] for one in desk.stored_outcomes(user)}
+    assert stored == {"known", "other", "new", "odd"}
+
+
+def test_a_bare_array_is_a_list_as_well(desk: Desk, user: str) -> None:
+    answer = desk.data("POST", f"/api/v1/outcomes/{user}", [OUTCOME, OUTCOME, "text"])
+
+    assert statuses(answer) == ["created", "duplicate", "invalid"]
+
+
+def test_a_result_that_cannot_be_worked_out_is_invalid_alone(desk: Desk, user: str) -> None:
+    items = [{"trade_id": "a", "symbol": "X", "exit_price": 5}, OUTCOME]
+
+    assert statuses(desk.data("POST", f"/api/v1/outcomes/{user}", items)) == ["invalid", "created"]
+
+
+def test_a_list_of_wrong_ones_is_answered_all_the_same(desk: Desk, user: str) -> None:
+    assert statuses(desk.data("POST", f"/api/v1/outcomes/{user}", [None, 5])) == ["invalid", "invalid"]
+
+
+def test_a_thousand_outcomes_at_once_are_stored(desk: Desk, user: str) -> None:
+    items = [{**OUTCOME, "trade_id": f"t-{number}", "pnl": number} for number in range(1000)]
+
+    answer = desk.data("POST", f"/api/v1/outcomes/{user}", items)
+
+    assert set(statuses(answer)) == {"created"}
+    assert sum(one["pnl"] for one in desk.data("GET", f"/api/v1/outcomes/{user}?limit=1000")["items"]) == 499_500
+
+
+@pytest.mark.parametrize("body", [[], {"outcomes": []}, {"outcomes": [OUTCOME], "more": 1}, "text", 5, None])
+def test_what_is_no_list_is_refused(desk: Desk, user: str, body: Any) -> None:
+    import orjson
+
+    desk.problem(400, "POST", f"/api/v1/outcomes/{user}", raw=orjson.dumps(body))
+
+
+def test_more_than_a_thousand_are_refused_whole(desk: Desk, user: str) -> None:
+    items = [{**OUTCOME, "trade_id": f"t-{number}"} for number in range(1001)]
+
+    desk.problem(400, "POST", f"/api/v1/outcomes/{user}", items)
+
+    assert desk.stored_outcomes(user) == []
+
+
+def test_many_callers_with_one_trade_count_it_once(desk: Desk, user: str) -> None:
+    told: list[str] = []
+
+    def storm() -> None:
+        told.extend(report(desk, user)["status"] for _ in range(10))
+
+    threads = [threading.Thread(target=storm) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(told) == ["created"] + ["duplicate"] * 59
+    assert len(desk.stored_outcomes(user)) == 1
+
+
+# Reading
+
+
+def test_outcomes_are_paged_newest_first(desk: Desk, user: str) -> None:
+    items = [{**OUTCOME, "trade_id": f"t-{number}", "closed_at": f"2026-11-20T10:0{number}:00Z"} for number in range(5)]
+    desk.data("POST", f"/api/v1/outcomes/{user}", items)
+
+    first = desk.data("GET", f"/api/v1/outcomes/{user}?limit=3")
+    second = desk.data("GET", f"/api/v1/outcomes/{user}?limit=3&cursor={first['next_cursor']}")
+
+    assert [one["trade_id"] for one in first["items"] + second["items"]] == ["t-4", "t-3", "t-2", "t-1", "t-0"]
+    assert second["next_cursor"] is None
+
+
+def test_outcomes_are_narrowed_by_time_and_symbol(desk: Desk, user: str) -> None:
+    report(desk, user, trade_id="a", closed_at="2026-11-20T10:00:00Z")
+    report(desk, user, trade_id="b", closed_at="2026-11-20T11:00:00Z", symbol="ETHUSDT")
+
+    def found(query: str) -> list[str]:
+        return [one["trade_id"] for one in desk.data("GET", f"/api/v1/outcomes/{user}?{query}")["items"]]
+
+    assert found("symbol=eth/usdt") == ["b"]
+    assert found("since=2026-11-20T11:00:00Z") == ["b"]
+    assert found("until=2026-11-20T11:00:00Z") == ["a"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=x", "cursor=x", "kind=odd", "since=now", "symbol=a%20b", "unknown=1"],
+)
+def test_a_wrong_question_is_refused(desk: Desk, user: str, query: str) -> None:
+    desk.problem(400, "GET", f"/api/v1/outcomes/{user}?{query}")
