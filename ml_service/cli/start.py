@@ -1,0 +1,83 @@
+"""Before anything listens: sound settings, and a database in today's shape."""
+
+import socket
+import sys
+import time
+
+from sqlalchemy.exc import DBAPIError
+
+from ml_service.adapters.keys_file import read_keys
+from ml_service.adapters.local_copy import LocalCopy
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import await_database, upgrade
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.errors import FieldError, Misconfigured, StoreUnavailable
+from ml_service.settings import Settings, unsafe_start
+
+PATIENCE_SECONDS = 10.0
+PORT_SECONDS = 3.0
+"""The processes of a service that was killed a moment ago may take as long to let go of their port."""
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    keys = len(read_keys(settings.security.api_keys_file))
+    if unsafe_start(settings, keys):
+        keys += stored_keys(settings)
+    flaws = unsafe_start(settings, keys)
+    if flaws:
+        raise Misconfigured(flaws)
+
+
+def stored_keys(settings: Settings) -> int:
+    """Live keys made earlier, in the database or as this host last saw them."""
+    now_ms = time.time_ns() // 1_000_000
+    database = Database(settings.database_url)
+    try:
+        with SqlStore(database).read() as reading:
+            keys = reading.all_keys()
+    except (StoreUnavailable, DBAPIError):
+        # Away, or never built.
+        known = LocalCopy(settings.data_dir).load()
+        keys = known.keys if known is not None else ()
+    finally:
+        database.close()
+    return sum(key.is_live(now_ms) for key in keys)
+
+
+def refuse_taken_port(settings: Settings) -> None:
+    """The server shares its port among its own workers, so it would share it with a stranger's as well."""
+    deadline = time.monotonic() + PORT_SECONDS
+    while (trouble := taken(settings.server.host, settings.server.port)) is not None:
+        if time.monotonic() > deadline:
+            where = f"{settings.server.host}:{settings.server.port}"
+            message = f"nothing can listen on {where} ({trouble}); is the service running already?"
+            raise Misconfigured((FieldError("server.port (PORT)", message),))
+        time.sleep(0.1)
+
+
+def taken(host: str, port: int) -> str | None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def prepare(settings: Settings) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    refuse_unsafe(settings)
+    for notice in settings.notices:
+        print(f"note: {notice}", file=sys.stderr)
+    try:
+        upgrade(settings.database_url)
+    except StoreUnavailable:
+        known = (settings.data_dir / "snapshot.db").exists()
+        if known:
+            # Of an earlier run: there is something to decide from until the database is back.
+            print("the database does not answer: starting from the last snapshot", file=sys.stderr)
+            return
+        if settings.is_embedded or not await_database(settings.database_url, PATIENCE_SECONDS):
+            raise
+        upgrade(settings.database_url)

@@ -1,0 +1,40 @@
+"""The store for one command: the only file of this room that builds adapters for use-cases."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.store.audit_head import AuditHead
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.sql import Committed, SqlStore
+from ml_service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    store: SqlStore
+    now_ms: Callable[[], int]
+    entropy: Callable[[int], bytes]
+
+
+@contextmanager
+def open_store(settings: Settings, migrated: bool = True) -> Iterator[Tools]:
+    if migrated:
+        upgrade(settings.database_url)
+    database = Database(settings.database_url)
+    head = AuditHead(settings.data_dir)
+    generation = SharedPage(settings.data_dir / "shared.page").mark("generation")
+
+    def committed(what: Committed) -> None:
+        generation.bump()
+        if what.audit_head is not None:
+            head.remember(*what.audit_head)
+
+    try:
+        yield Tools(SqlStore(database, committed), lambda: time.time_ns() // 1_000_000, os.urandom)
+    finally:
+        database.close()

@@ -1,0 +1,23 @@
+"""One table: which event wakes whom. Handlers are short and safe to repeat."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ml_service.domain.events import JournalConflictFound, KillSwitchTurned
+from ml_service.worker.parts import Parts
+
+Handler = Callable[[Mapping[str, Any], Parts], None]
+
+
+def tell_of_kill_switch(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("critical" if facts["on"] else "warning", KillSwitchTurned.kind, facts)
+
+
+def tell_of_conflict(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("warning", JournalConflictFound.kind, facts)
+
+
+HANDLERS: Mapping[str, tuple[Handler, ...]] = {
+    KillSwitchTurned.kind: (tell_of_kill_switch,),
+    JournalConflictFound.kind: (tell_of_conflict,),
+}

@@ -1,0 +1,23 @@
+"""What the worker's handlers and scheduled functions may use, named by socket."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ml_service.ports import Notifier, Outbox, Recorder, Retention, Store, TradesTable
+from ml_service.usecases.prune import Ages
+
+
+@dataclass(slots=True)
+class Parts:
+    store: Store
+    outbox: Outbox
+    recorder: Recorder
+    retention: Retention
+    notifier: Notifier
+    trades: TradesTable | None
+    trades_poll_seconds: float
+    ages: Ages
+    now_ms: Callable[[], int]
+    stopping: Callable[[], bool]
+    tidy: Callable[[int], None]
+    """Partitions and checkpoints: what the database wants from time to time."""

@@ -1,0 +1,65 @@
+"""One table: what runs how often. Intervals are measured on the monotonic clock, so no clock change moves them."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ml_service.errors import Unavailable
+from ml_service.usecases.import_trades import import_trades
+from ml_service.usecases.prune import prune
+from ml_service.worker.parts import Parts
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    name: str
+    seconds: float
+    run: Callable[[Parts], None]
+
+
+def prune_old_rows(parts: Parts) -> None:
+    gone = prune(parts.ages, retention=parts.retention, now_ms=parts.now_ms(), may_go_on=lambda: not parts.stopping())
+    if any(gone.values()):
+        logger.info("pruned %s", gone)
+
+
+def read_trades(parts: Parts) -> None:
+    if parts.trades is None:
+        return
+    imported = import_trades(trades=parts.trades, recorder=parts.recorder, store=parts.store, now_ms=parts.now_ms())
+    if imported.created or imported.refused:
+        logger.info("trades table: %d new outcomes, %d rows refused", imported.created, len(imported.refused))
+    for complaint in imported.refused[:20]:
+        logger.warning("trades table: %s", complaint)
+
+
+def tidy(parts: Parts) -> None:
+    parts.tidy(parts.now_ms())
+
+
+def tasks(parts: Parts) -> tuple[Task, ...]:
+    return (
+        Task("trades", parts.trades_poll_seconds, read_trades),
+        Task("tidy", 60.0, tidy),
+        Task("prune", 300.0, prune_old_rows),
+    )
+
+
+class Schedule:
+    def __init__(self, table: tuple[Task, ...]) -> None:
+        self._due = dict.fromkeys(table, 0.0)
+
+    def run_due(self, parts: Parts) -> None:
+        for task, due in self._due.items():
+            if time.monotonic() < due or parts.stopping():
+                continue
+            self._due[task] = time.monotonic() + task.seconds
+            try:
+                task.run(parts)
+            except Unavailable as error:
+                logger.warning("%s: %s", task.name, error)
+            except Exception:
+                logger.exception("%s failed", task.name)

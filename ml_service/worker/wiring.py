@@ -1,0 +1,66 @@
+"""Settings into parts: the only file of the worker that names adapters."""
+
+import time
+from dataclasses import dataclass
+
+from ml_service.adapters.leader import FileLeader, PostgresLeader
+from ml_service.adapters.notify.log import LogChannel
+from ml_service.adapters.process import Stop
+from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.store.database import Database, Pooling
+from ml_service.adapters.store.outbox import SqlOutbox
+from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.adapters.store.retention import SqlRetention
+from ml_service.adapters.store.sql import Committed, SqlStore
+from ml_service.adapters.telemetry import logs
+from ml_service.adapters.trades_table import SqlTradesTable
+from ml_service.settings import Settings
+from ml_service.usecases.prune import Ages
+from ml_service.worker.parts import Parts
+
+
+@dataclass(slots=True)
+class WorkerProcess:
+    parts: Parts
+    leader: FileLeader | PostgresLeader
+    database: Database
+
+    def close(self) -> None:
+        self.leader.close()
+        self.database.close()
+
+
+def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
+    logs.configure(
+        settings.logging.level,
+        settings.logging.format,
+        settings.logging.file_path,
+        settings.logging.max_file_bytes,
+        settings.logging.backup_count,
+        "worker",
+    )
+    # Nobody waits for an answer here, so a long statement may take its time.
+    database = Database(settings.database_url, Pooling(size=3, overflow=2, answer_timeout_ms=15_000))
+    generation = SharedPage(settings.data_dir / "shared.page").mark("generation")
+
+    def committed(what: Committed) -> None:
+        generation.bump()
+
+    store = SqlStore(database, committed)
+    retention = SqlRetention(database)
+    trades = settings.trades
+    parts = Parts(
+        store=store,
+        outbox=SqlOutbox(database),
+        recorder=DirectRecorder(database),
+        retention=retention,
+        notifier=LogChannel(),
+        trades=SqlTradesTable(trades.url.get_secret_value(), trades.table) if trades.url is not None else None,
+        trades_poll_seconds=trades.poll_seconds,
+        ages=Ages(**settings.retention.model_dump()),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        stopping=stopping.is_set,
+        tidy=retention.tidy,
+    )
+    leader = FileLeader(settings.data_dir / "worker.lock") if database.is_sqlite else PostgresLeader(database.engine)
+    return WorkerProcess(parts, leader, database)

@@ -1,0 +1,63 @@
+"""The worker's parts over a real store, with an alert channel that can be asked."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.outbox import SqlOutbox
+from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.adapters.store.retention import SqlRetention
+from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.usecases.prune import Ages
+from ml_service.worker.parts import Parts
+from tests.builders import NOW_MS
+from tests.fakes import Alerts
+
+
+@dataclass
+class Bench:
+    """A worker without its loop: the test says when, and what time it is."""
+
+    database: Database
+    now_ms: int = NOW_MS
+    stopping: bool = False
+    alerts: Alerts = field(default_factory=Alerts)
+    tidied: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = SqlStore(self.database)
+        self.parts = Parts(
+            store=self.store,
+            outbox=SqlOutbox(self.database),
+            recorder=DirectRecorder(self.database),
+            retention=SqlRetention(self.database),
+            notifier=self.alerts,
+            trades=None,
+            trades_poll_seconds=30.0,
+            ages=Ages(30, 730, None, 7, 24, 500),
+            now_ms=lambda: self.now_ms,
+            stopping=lambda: self.stopping,
+            tidy=self.tidied.append,
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    upgrade(url)
+    database = Database(url)
+    yield Bench(database)
+    database.close()
+
+
+def until(true: object, seconds: float = 15.0) -> None:
+    assert callable(true)
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
