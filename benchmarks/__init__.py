@@ -1,0 +1,1 @@
+"""One file per measured claim. Each prints a table and what it compares with, all from one run."""
