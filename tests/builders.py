@@ -73,7 +73,7 @@ def decision(
         named_by_caller=True,
         evaluated_at_ms=at_ms,
         signal=given,
-        verdict=decide(given, values(), policy()),
+        verdict=decide(given, values(), policy(), forecast=fields.get("forecast")),
         thresholds=Thresholds(user_id, ANY_SYMBOL, 0, values()),
         settings_hash=HASH,
         processing_us=120,

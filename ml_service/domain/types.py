@@ -67,6 +67,9 @@ class Forecast:
     regime: str | None = None
 
 
+ReasonVerdict = Literal["pass", "fail", "none"]
+
+
 class Reason(NamedTuple):
     """What one parameter, or one rule above them, had to say.
 
@@ -74,7 +77,7 @@ class Reason(NamedTuple):
     """
 
     code: str
-    verdict: Literal["pass", "fail", "none"]
+    verdict: ReasonVerdict
     parameter: str | None = None
     value: float | None = None
     limit: float | None = None

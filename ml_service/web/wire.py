@@ -61,6 +61,7 @@ def time_of(text: object) -> int:
         raise ValueError("expected a time between the years 1 and 9999") from None
 
 
+@lru_cache(maxsize=256)
 def iso(at_ms: int) -> str:
     at = EPOCH + datetime.timedelta(milliseconds=at_ms)
     return at.isoformat(timespec="milliseconds")[:-6] + "Z"

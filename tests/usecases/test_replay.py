@@ -125,7 +125,7 @@ def test_a_forged_input_whose_hash_fits_is_named(embedded: Database, store: SqlS
 def test_a_forged_reason_whose_hash_fits_is_named(embedded: Database, store: SqlStore) -> None:
     write(embedded, taken("d-1"))
     result = orjson.loads(decision_row(taken("d-1"))["result"])
-    result["reasons"][0][-1] = 0.5
+    result["limits"] = [0.5, *result["thresholds"][1:]]
     forge(embedded, "d-1", result=orjson.dumps(result).decode())
 
     assert "verdict" in differences(store)
@@ -134,7 +134,7 @@ def test_a_forged_reason_whose_hash_fits_is_named(embedded: Database, store: Sql
 def test_forged_thresholds_whose_hash_fits_are_named(embedded: Database, store: SqlStore) -> None:
     write(embedded, taken("d-1"))
     result = orjson.loads(decision_row(taken("d-1"))["result"])
-    result["thresholds"]["rsi_threshold"] = 71.0
+    result["thresholds"][1] = 71.0
     forge(embedded, "d-1", result=orjson.dumps(result).decode())
 
     assert differences(store).startswith("thresholds: recorded")

@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
+from ml_service.domain.gate import CODES, carried_value
 from ml_service.domain.outcomes import Outcome, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.types import Decision, Forecast, Reason, Signal, Thresholds, Verdict
+from ml_service.domain.types import Decision, Forecast, Reason, ReasonVerdict, Signal, Thresholds, Verdict
 
 Row = Mapping[Any, Any]
 """A row as SQLAlchemy hands it out, or a dictionary of the same form."""
@@ -86,11 +87,23 @@ def signal_document(signal: Signal) -> dict[str, Any]:
     return document
 
 
+ORDER = tuple(PARAMETERS)
+"""Stored decisions rely on it: a new parameter goes to the end."""
+SPOKEN: dict[str, ReasonVerdict] = {"p": "pass", "f": "fail", "n": "none"}
+
+
 def result_document(decision: Decision) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "reasons": [packed(reason) for reason in decision.verdict.reasons],
-        "thresholds": decision.thresholds.values,
-    }
+    reasons = decision.verdict.reasons
+    thresholds = [decision.thresholds.values[name] for name in ORDER]
+    document: dict[str, Any] = {"thresholds": thresholds}
+    if len(reasons) == len(ORDER):
+        # One reason per parameter, in order: its value stands in the input, and a letter says what came of it.
+        document["judged"] = "".join([reason.verdict[0] for reason in reasons])
+        limits = [reason.limit for reason in reasons]
+        if limits != thresholds:
+            document["limits"] = limits
+    else:
+        document["reasons"] = [list(reason) for reason in reasons]
     if decision.named_by_caller:
         document["named"] = True
     if decision.killed:
@@ -101,26 +114,16 @@ def result_document(decision: Decision) -> dict[str, Any]:
     return document
 
 
-def packed(reason: Reason) -> list[Any]:
-    """Without its code where that follows from the rest: there are six in every row."""
-    code, verdict, parameter, value, limit = reason
-    if parameter is not None and code == CODES[parameter, verdict]:
-        return [parameter, verdict, value, limit]
-    return [code, verdict, parameter, value, limit]
-
-
-def unpacked(stored: list[Any]) -> Reason:
-    if len(stored) == 4:
-        parameter, verdict, value, limit = stored
-        return Reason(CODES[parameter, verdict], verdict, parameter, value, limit)
-    return Reason(*stored)
-
-
-CODES = {
-    (name, verdict): f"{parameter.fields[0]}_{word}"
-    for name, parameter in PARAMETERS.items()
-    for verdict, word in (("pass", "passed"), ("fail", "failed"), ("none", "missing"))
-}
+def reasons_from(result: dict[str, Any], signal: Signal, forecast: Forecast | None) -> tuple[Reason, ...]:
+    if "judged" not in result:
+        return tuple(Reason(*reason) for reason in result["reasons"])
+    limits = result.get("limits", result["thresholds"])
+    reasons = []
+    for name, letter, limit in zip(ORDER, result["judged"], limits, strict=False):
+        verdict = SPOKEN[letter]
+        value = None if verdict == "none" else carried_value(PARAMETERS[name], signal, forecast)
+        reasons.append(Reason(CODES[name][verdict], verdict, name, value, limit))
+    return tuple(reasons)
 
 
 def decision_from(row: Row) -> Decision:
@@ -129,29 +132,26 @@ def decision_from(row: Row) -> Decision:
     forecast = None
     if row["model_id"] is not None:
         forecast = Forecast(row["probability"], row["model_id"], row["model_version"], row["regime"])
+    signal = Signal(
+        symbol=row["symbol"],
+        action=row["action"],
+        values=given["values"],
+        reduce_only=given.get("reduce_only", False),
+        details=given.get("details", {}),
+        ignored=given.get("ignored", {}),
+    )
     return Decision(
         user_id=row["user_id"],
         decision_id=row["decision_id"],
         named_by_caller=result.get("named", False),
         evaluated_at_ms=row["evaluated_at_ms"],
-        signal=Signal(
-            symbol=row["symbol"],
-            action=row["action"],
-            values=given["values"],
-            reduce_only=given.get("reduce_only", False),
-            details=given.get("details", {}),
-            ignored=given.get("ignored", {}),
-        ),
-        verdict=Verdict(
-            row["decision"],
-            row["code"],
-            tuple(unpacked(reason) for reason in result["reasons"]),
-        ),
+        signal=signal,
+        verdict=Verdict(row["decision"], row["code"], reasons_from(result, signal, forecast)),
         thresholds=Thresholds(
             user_id=row["user_id"],
             symbol=row["thresholds_symbol"],
             revision=row["thresholds_revision"],
-            values=result["thresholds"],
+            values=dict(zip(ORDER, result["thresholds"], strict=False)),
         ),
         settings_hash=row["settings_hash"],
         forecast=forecast,

@@ -67,7 +67,7 @@ def translated() -> Iterator[None]:
     """Trouble with the database itself, in our own words; the cause stays attached."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
         raise StoreUnavailable(f"the database is not answering ({cause_of(error)})") from error
     except DBAPIError as error:
         if not error.connection_invalidated:
@@ -121,23 +121,25 @@ def begin_sqlite(connection: Connection) -> None:
     if not options.get("writes"):
         connection.exec_driver_sql("BEGIN")
         return
+    # Straight to the driver: on the hot path, SQLAlchemy's own work for a statement is most of its cost.
+    driver = connection.connection.driver_connection
+    assert driver is not None
     # FULL: the log is synced before a commit returns, so what was acknowledged survives a power cut.
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('synced') else 'NORMAL'}")
+    level = "FULL" if options.get("synced") else "NORMAL"
+    if connection.info.get("synchronous") != level:
+        driver.execute(f"PRAGMA synchronous={level}")
+        connection.info["synchronous"] = level
     # BEGIN IMMEDIATE takes the write lock at once: a transaction that reads first and writes later
     # could otherwise fail halfway with nothing to wait for.
     deadline = time.monotonic() + BUSY_MS_MAX / 1000
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver.execute("BEGIN IMMEDIATE")
             return
-        except OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.0005 + random.random() * 0.003)
-
-
-def is_busy(error: OperationalError) -> bool:
-    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
 
 
 def postgres_engine(url: str, pooling: Pooling | None) -> Engine:

@@ -506,7 +506,7 @@ def kill_from(row: Row) -> Kill:
     return Kill(row["user_id"], bool(row["on"]), row["reason"], row["actor"], row["changed_at_ms"])
 
 
-UNREADABLE = {"input": '{"values":{}}', "result": '{"reasons":[],"thresholds":{}}'}
+UNREADABLE = {"input": '{"values":{}}', "result": '{"reasons":[],"thresholds":[]}'}
 
 
 def decision_as_found(row: Row) -> Decision:

@@ -4,26 +4,53 @@ from dataclasses import replace
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ml_service.adapters.store.codec import CODES, decision_from, decision_row
-from ml_service.domain.types import Reason, Verdict
-from tests.builders import rejected, taken
+from ml_service.adapters.store.codec import ORDER, decision_from, decision_row
+from ml_service.domain.gate import decide
+from ml_service.domain.types import Decision, Forecast, Reason, Signal, Thresholds, Verdict
+from tests.builders import decision, policy, rejected, taken, values
+
+numbers = st.none() | st.floats(-1e6, 1e6)
+
+
+@given(
+    action=st.sampled_from(["BUY", "SELL", "HOLD", None]),
+    carried=st.fixed_dictionaries(
+        dict.fromkeys(("confidence", "rsi", "macd", "momentum", "volume", "ma_crossover"), numbers)
+    ),
+    limits=st.lists(st.floats(-1e6, 1e6), min_size=len(ORDER), max_size=len(ORDER)),
+    probability=st.none() | st.floats(0, 1),
+    killed=st.booleans(),
+)
+def test_whatever_the_gate_says_survives_the_way_to_the_row_and_back(
+    action, carried, limits, probability, killed
+) -> None:
+    forecast = None if probability is None else Forecast(probability, "ensemble", "7", "bull")
+    signal = Signal("BTCUSDT", action, {name: value for name, value in carried.items() if value is not None})
+    thresholds = dict(zip(ORDER, limits, strict=True))
+    verdict = decide(signal, thresholds, policy(), forecast=forecast, killed=killed)
+    made: Decision = replace(
+        decision(judged=signal),
+        verdict=verdict,
+        thresholds=Thresholds("ada", "*", 3, thresholds),
+        forecast=forecast,
+        killed=killed,
+    )
+
+    assert decision_from(decision_row(made)) == made
 
 
 @pytest.mark.parametrize("decision", [taken("d-1"), rejected("d-2")], ids=["taken", "rejected"])
-def test_reasons_survive_the_way_to_the_row_and_back(decision) -> None:
-    assert decision_from(decision_row(decision)).verdict == decision.verdict
+def test_what_follows_from_the_rest_is_not_written(decision: Decision) -> None:
+    result = orjson.loads(decision_row(decision)["result"])
 
-
-@pytest.mark.parametrize(("parameter", "verdict"), sorted(CODES))
-def test_a_reason_of_the_gate_is_kept_without_its_code(parameter: str, verdict: str) -> None:
-    reason = Reason(CODES[parameter, verdict], verdict, parameter, 1.5, 2.0)  # type: ignore[arg-type]
-    decision = replace(taken("d-1"), verdict=Verdict("take", "all_passed", (reason,)))
-
-    row = decision_row(decision)
-
-    assert orjson.loads(row["result"])["reasons"] == [[parameter, verdict, 1.5, 2.0]]
-    assert decision_from(row).verdict.reasons == (reason,)
+    assert result == {
+        "thresholds": list(values().values()),
+        "judged": "pnnnnn" if decision.verdict.decision == "take" else "fnnnnn",
+        "named": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -31,7 +58,18 @@ def test_a_reason_of_the_gate_is_kept_without_its_code(parameter: str, verdict: 
     [Reason("kill_switch", "fail"), Reason("a_code_of_a_later_rule", "fail", "rsi_threshold", 80.0, 70.0)],
     ids=lambda reason: reason.code,
 )
-def test_any_other_code_is_kept_as_it_is(reason: Reason) -> None:
+def test_any_other_reason_is_kept_as_it_is(reason: Reason) -> None:
     decision = replace(taken("d-1"), verdict=Verdict("reject", "limit_missed", (reason,)))
 
     assert decision_from(decision_row(decision)).verdict.reasons == (reason,)
+
+
+def test_the_order_of_the_parameters_in_stored_decisions_never_changes() -> None:
+    assert ORDER[:6] == (
+        "confidence_threshold",
+        "rsi_threshold",
+        "macd_threshold",
+        "ma_crossover_threshold",
+        "volume_threshold",
+        "momentum_threshold",
+    )
