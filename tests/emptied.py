@@ -5,9 +5,9 @@ import uuid
 import pytest
 
 from ml_service.adapters.store import tables
+from ml_service.adapters.store.change_rows import found_store
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.partitions import ensure_partitions
-from ml_service.adapters.store.sql import found_store
 from tests.builders import NOW_MS
 from tests.servers import PostgresServer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
+from ml_service.adapters.store.change_rows import found_store
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.partitions import ensure_partitions
-from ml_service.adapters.store.sql import found_store
 from ml_service.errors import StoreUnavailable
 
 HEAD = "0002"

@@ -1,0 +1,113 @@
+"""Thresholds: every revision as it was written, and a head per scope that names the newest."""
+
+from typing import Any
+
+import orjson
+from sqlalchemy import insert, select, tuple_, update
+
+from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.codec import Row, canonical
+from ml_service.adapters.store.paging import cursor_parts, page_of, whole
+from ml_service.adapters.store.transaction import Look, Transaction
+from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.domain.types import Thresholds
+from ml_service.ports import Page
+
+
+class ThresholdsReading(Look):
+    def thresholds_revision(self, user_id: str, symbol: str, revision: int) -> Thresholds | None:
+        c = t.thresholds.c
+        return self._first(
+            select(t.thresholds).where(c.user_id == user_id, c.symbol == symbol, c.revision == revision),
+            thresholds_from,
+        )
+
+    def thresholds_at(self, user_id: str, symbol: str, at_ms: int) -> Thresholds | None:
+        c = t.thresholds.c
+        return self._first(
+            select(t.thresholds)
+            .where(c.user_id == user_id, c.symbol == symbol, c.changed_at_ms <= at_ms)
+            .order_by(c.revision.desc())
+            .limit(1),
+            thresholds_from,
+        )
+
+    def thresholds_history(self, user_id: str, symbol: str | None, cursor: str | None, limit: int) -> Page[Thresholds]:
+        c = t.thresholds.c
+        query = select(t.thresholds).where(c.user_id == user_id)
+        if symbol is not None:
+            query = query.where(c.symbol == symbol)
+        if cursor is not None:
+            at_ms, where, revision = cursor_parts(cursor, 3)
+            query = query.where(tuple_(c.changed_at_ms, c.symbol, c.revision) < (whole(at_ms), where, whole(revision)))
+        query = query.order_by(c.changed_at_ms.desc(), c.symbol.desc(), c.revision.desc())
+        return page_of(
+            self._connection,
+            query,
+            limit,
+            thresholds_from,
+            lambda row: (row["changed_at_ms"], row["symbol"], row["revision"]),
+        )
+
+
+class ThresholdsWriting(ThresholdsReading, Transaction):
+    def thresholds_head(self, user_id: str, symbol: str) -> Thresholds | None:
+        heads = t.threshold_heads
+        # Locked until the commit, so that whoever writes the next revision has read the newest one.
+        revision = self._connection.execute(
+            select(heads.c.revision).where(heads.c.user_id == user_id, heads.c.symbol == symbol).with_for_update()
+        ).scalar()
+        return self.thresholds_revision(user_id, symbol, revision) if revision is not None else None
+
+    def save_thresholds(self, thresholds: Thresholds) -> bool:
+        heads = t.threshold_heads
+        generation = self._generation()
+        scope = {"user_id": thresholds.user_id, "symbol": thresholds.symbol}
+        if thresholds.revision == 1:
+            row = {**scope, "revision": 1, "generation": generation}
+            taken = insert_or_skip(self._connection, heads).returning(heads.c.revision)
+            moved = self._connection.execute(taken, [row]).first() is not None
+        else:
+            moved = (
+                self._connection.execute(
+                    update(heads)
+                    .where(
+                        heads.c.user_id == thresholds.user_id,
+                        heads.c.symbol == thresholds.symbol,
+                        heads.c.revision == thresholds.revision - 1,
+                    )
+                    .values(revision=thresholds.revision, generation=generation)
+                ).rowcount
+                == 1
+            )
+        if moved:
+            self._connection.execute(insert(t.thresholds).values(**thresholds_row(thresholds)))
+        return moved
+
+
+def thresholds_row(thresholds: Thresholds) -> dict[str, Any]:
+    return {
+        "user_id": thresholds.user_id,
+        "symbol": thresholds.symbol,
+        "revision": thresholds.revision,
+        "limits": canonical(thresholds.values),
+        "source": thresholds.source,
+        "reason": thresholds.reason,
+        "actor": thresholds.actor,
+        "settings_hash": thresholds.settings_hash,
+        "changed_at_ms": thresholds.changed_at_ms,
+    }
+
+
+def thresholds_from(row: Row) -> Thresholds:
+    return Thresholds(
+        user_id=row["user_id"],
+        symbol=row["symbol"],
+        revision=row["revision"],
+        values=orjson.loads(row["limits"]),
+        changed_at_ms=row["changed_at_ms"],
+        source=row["source"],
+        reason=row["reason"],
+        actor=row["actor"],
+        settings_hash=row["settings_hash"],
+    )

@@ -1,0 +1,82 @@
+"""The snapshot hears everything once, and afterwards only what moved."""
+
+from typing import Any
+
+import pytest
+
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.keys import ApiKey
+from tests.adapters.store.rows import report, write
+from tests.builders import NOW_MS, decision, kill, outcome, thresholds
+
+
+def key(key_id: str = "k1", **fields: Any) -> ApiKey:
+    return ApiKey(id=key_id, sha256="a" * 64, scope="user", users=("ada",), created_at_ms=NOW_MS, **fields)
+
+
+def test_a_newcomer_gets_everything_and_hears_nothing_twice(store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.save_thresholds(thresholds())
+        tx.save_key(key())
+        tx.save_kill(kill())
+
+    with store.read() as reading:
+        first = reading.changes_since("", -1)
+        assert first is not None
+        again = reading.changes_since(first.store_id, first.generation)
+
+    assert first.full
+    assert (first.thresholds, first.keys, first.kills) == ((thresholds(),), (key(),), (kill(),))
+    assert again is None
+
+
+def test_afterwards_only_what_moved_is_told(store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.save_thresholds(thresholds())
+        tx.save_thresholds(thresholds("bob"))
+        tx.save_key(key())
+    with store.read() as reading:
+        before = reading.changes_since("", -1)
+    assert before is not None
+
+    with store.begin() as tx:
+        tx.save_thresholds(thresholds(revision=2))
+        tx.save_key(key(revoked_at_ms=NOW_MS))
+
+    with store.read() as reading:
+        delta = reading.changes_since(before.store_id, before.generation)
+    assert delta is not None
+    assert not delta.full
+    assert delta.generation == before.generation + 1
+    assert [(row.user_id, row.revision) for row in delta.thresholds] == [("ada", 2)]
+    assert delta.keys == (key(revoked_at_ms=NOW_MS),)
+    assert delta.kills == ()
+
+
+@pytest.mark.parametrize(("store_id", "ahead"), [("another", 0), (None, 5)])
+def test_another_store_or_an_older_one_answers_with_everything(
+    store: SqlStore, store_id: str | None, ahead: int
+) -> None:
+    with store.begin() as tx:
+        tx.save_thresholds(thresholds())
+    with store.read() as reading:
+        known = reading.changes_since("", -1)
+        assert known is not None
+        found = reading.changes_since(store_id or known.store_id, known.generation + ahead)
+
+    assert found is not None
+    assert found.full
+    assert found.thresholds == (thresholds(),)
+
+
+def test_decisions_and_outcomes_do_not_move_the_generation(database: Database, store: SqlStore) -> None:
+    with store.read() as reading:
+        before = reading.changes_since("", -1)
+    assert before is not None
+
+    write(database, decision())
+    report(database, outcome())
+
+    with store.read() as reading:
+        assert reading.changes_since(before.store_id, before.generation) is None

@@ -1,0 +1,69 @@
+"""A reported outcome comes back as it was told."""
+
+import pytest
+
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.ports import Period
+from tests.adapters.store.rows import ALL, pages, report
+from tests.builders import NOW_MS, outcome
+
+
+def test_an_outcome_comes_back_as_it_was_reported(database: Database, store: SqlStore) -> None:
+    told = outcome(
+        accepted=False,
+        side="SELL",
+        fees=0.5,
+        entry_price=101.25,
+        exit_price=100.0,
+        quantity=3.0,
+        risk=4.0,
+        opened_at_ms=NOW_MS - 9000,
+        closed_at_ms=NOW_MS - 1000,
+        corrects="t-0",
+        ignored={"venue": "x"},
+    )
+
+    report(database, told)
+
+    with store.read() as reading:
+        (found,) = reading.outcomes("ada", ALL, None, 10).items
+    assert found.outcome == told
+    assert (found.received_at_ms, found.match, found.quarantined) == (NOW_MS, "none", None)
+
+
+def test_outcomes_go_by_closing_time_else_by_arrival(database: Database, store: SqlStore) -> None:
+    report(database, outcome("late", closed_at_ms=NOW_MS - 50), outcome("undated"))
+    report(database, outcome("early", closed_at_ms=NOW_MS - 100))
+
+    with store.read() as reading:
+        found = pages(lambda cursor: reading.outcomes("ada", ALL, cursor, 1))
+
+    assert [page[0].outcome.trade_id for page in found] == ["undated", "late", "early"]
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        (Period(kind="accepted"), {"t-1", "t-3"}),
+        (Period(kind="rejected"), {"t-2"}),
+        (Period(kind="quarantined"), {"t-3"}),
+        (Period(symbol="ETHUSDT"), {"t-2"}),
+        (Period(since_ms=NOW_MS), {"t-1", "t-2", "t-3"}),
+        (Period(until_ms=NOW_MS), set()),
+    ],
+)
+def test_outcomes_are_narrowed_by_kind_symbol_and_time(
+    database: Database, store: SqlStore, period: Period, expected: set[str]
+) -> None:
+    report(
+        database,
+        outcome("t-1"),
+        outcome("t-2", accepted=False, symbol="ETHUSDT"),
+        outcome("t-3", pnl_percent=5000.0),
+    )
+
+    with store.read() as reading:
+        found = reading.outcomes("ada", period, None, 10).items
+
+    assert {one.outcome.trade_id for one in found} == expected
