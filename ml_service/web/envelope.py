@@ -13,7 +13,7 @@ from ml_service.web.call import WHOLE, Call
 from ml_service.web.contracts import Contract, contract_of
 from ml_service.web.idempotency import claim, keep_answer
 from ml_service.web.parts import Parts
-from ml_service.web.schemas import EvaluateBody
+from ml_service.web.schemas.signals import EvaluateBody
 from ml_service.web.security import authorize, principal
 from ml_service.web.wire import TIME_MS_MAX, id_of, user_of
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import gzip
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from ml_service.adapters.store.tables import metadata
 from ml_service.errors import InvalidInput
 from ml_service.web import schemas
 from ml_service.web.openapi import PROBLEM
+from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.outcomes import outcome_from
+from ml_service.web.schemas.signals import asked_from
 from ml_service.web.wire import iso, symbol_of, time_of, user_of
 from tests.raw_http import Answer, exchange, request
 from tests.servers import PostgresServer
@@ -452,15 +457,16 @@ def probe(service: Service, examples: int) -> None:
 
 # ---- the parser
 
-FIELDS = sorted(
+MODELS = sorted(
     {
-        name
-        for model in vars(schemas).values()
-        if isinstance(model, type) and issubclass(model, BaseModel)
-        for name in model.model_fields
-    }
-    | {"rsi_threshold", "macd_threshold"}
+        model
+        for file in pkgutil.iter_modules(schemas.__path__, f"{schemas.__name__}.")
+        for model in vars(importlib.import_module(file.name)).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
+    },
+    key=lambda model: model.__name__,
 )
+FIELDS = sorted({name for model in MODELS for name in model.model_fields} | {"rsi_threshold", "macd_threshold"})
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
     st.sampled_from(["BUY", "sell", "*", "ada", "BTC/USDT", "user", "admin", "bot", "", "2026-01-31T12:00:00Z"]),
@@ -481,18 +487,13 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 OBJECTS = st.dictionaries(st.one_of(st.sampled_from(FIELDS), TEXTS), VALUES, max_size=12)
-MODELS = [
-    model
-    for model in vars(schemas).values()
-    if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
-]
 
 
 @settings(max_examples=200, deadline=None)
 @given(body=OBJECTS)
 def test_any_object_is_a_signal_or_invalid_input(body: dict[str, Any]) -> None:
     try:
-        asked = schemas.asked_from(body)
+        asked = asked_from(body)
     except InvalidInput as error:
         assert error.errors
     else:
@@ -507,7 +508,7 @@ def test_any_object_is_an_outcome_or_invalid_input(body: dict[str, Any], known: 
         body = {"trade_id": "t", "symbol": "BTC", "pnl": 1.0, **body}
 
     try:
-        outcome = schemas.outcome_from("ada", body)
+        outcome = outcome_from("ada", body)
     except InvalidInput as error:
         assert error.errors
     else:
@@ -518,7 +519,7 @@ def test_any_object_is_an_outcome_or_invalid_input(body: dict[str, Any], known: 
 @given(value=st.one_of(VALUES, OBJECTS), model=st.sampled_from(MODELS))
 def test_any_value_is_a_body_or_invalid_input(value: Any, model: type[BaseModel]) -> None:
     try:
-        found = schemas.checked(model, value)
+        found = checked(model, value)
     except InvalidInput as error:
         assert error.errors
         json.dumps([[one.path, one.message] for one in error.errors])

@@ -10,7 +10,8 @@ from ml_service.usecases.manage_keys import create_key, revoke_key, rotate_key
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.schemas import AuditQuery, KeyBody, KeyQuery, RotateBody, checked
+from ml_service.web.schemas.admin import AuditQuery, KeyBody, KeyQuery, RotateBody
+from ml_service.web.schemas.checking import checked
 from ml_service.web.wire import iso, ok
 
 admin = Blueprint("admin", __name__)

@@ -10,14 +10,9 @@ from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
 from ml_service.web.policies import policy_of
-from ml_service.web.schemas import (
-    AsOfQuery,
-    DecisionsQuery,
-    checked,
-    decision_data,
-    provenance,
-    thresholds_data,
-)
+from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
+from ml_service.web.schemas.thresholds import thresholds_data
 from ml_service.web.security import require_user
 from ml_service.web.wire import iso, ok
 

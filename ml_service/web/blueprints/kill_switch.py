@@ -12,7 +12,8 @@ from ml_service.usecases.kill_switch import turn
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.schemas import KillBody, KillQuery, checked
+from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.kill_switch import KillBody, KillQuery
 from ml_service.web.security import require_admin, require_user
 from ml_service.web.wire import iso, ok
 

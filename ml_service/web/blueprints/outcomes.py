@@ -11,15 +11,14 @@ from ml_service.usecases.outcome import report_outcomes
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.schemas import (
+from ml_service.web.schemas.checking import checked, shown
+from ml_service.web.schemas.outcomes import (
     OutcomeBody,
     OutcomesBody,
     OutcomesQuery,
-    checked,
     outcome_data,
     outcome_from,
     receipt_data,
-    shown,
 )
 from ml_service.web.wire import ok
 

@@ -5,7 +5,8 @@ from flask import Blueprint, Response, request
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.schemas import StatsQuery, checked
+from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.reports import StatsQuery
 from ml_service.web.wire import iso, ok
 
 reports = Blueprint("reports", __name__)

@@ -11,7 +11,9 @@ from ml_service.web.call import Call, current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import Parts
 from ml_service.web.policies import policy_of
-from ml_service.web.schemas import BatchBody, EvaluateBody, asked_from, checked, decision_data, shown
+from ml_service.web.schemas.checking import checked, shown
+from ml_service.web.schemas.decisions import decision_data
+from ml_service.web.schemas.signals import BatchBody, EvaluateBody, asked_from
 from ml_service.web.security import require_user
 from ml_service.web.wire import ok, user_of
 

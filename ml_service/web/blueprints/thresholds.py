@@ -7,12 +7,12 @@ from ml_service.usecases.set_thresholds import set_thresholds
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.schemas import (
+from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.thresholds import (
     HistoryQuery,
     ResetBody,
     SymbolQuery,
     ThresholdsBody,
-    checked,
     revision_data,
     thresholds_data,
 )

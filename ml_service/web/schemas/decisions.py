@@ -1,0 +1,82 @@
+"""Decisions as they are answered, listed and looked up."""
+
+from typing import Any, Literal
+
+from ml_service.domain.gate import told
+from ml_service.domain.types import ANY_SYMBOL, Decision, GatePolicy
+from ml_service.web.schemas.fields import PageQuery, Query, Symbol, Time, UserId
+from ml_service.web.wire import iso
+
+CONFIDENCE_ADJUSTMENT_MAX = 0.2
+
+
+class DecisionsQuery(PageQuery):
+    symbol: Symbol | None = None
+    since: Time | None = None
+    until: Time | None = None
+    kind: Literal["take", "reject", "abstain"] | None = None
+
+
+class AsOfQuery(Query):
+    user_id: UserId
+    symbol: Symbol = ANY_SYMBOL
+    at: Time
+
+
+def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
+    """The answer of evaluate. `policy` is the one the decision was made under."""
+    verdict, signal, forecast = decision.verdict, decision.signal, decision.forecast
+    confidence = signal.values.get("confidence")
+    probability = forecast.probability if forecast is not None else None
+    adjusted = probability if probability is not None else confidence
+    thresholds = decision.thresholds.values
+    data: dict[str, Any] = {
+        "user_id": decision.user_id,
+        "symbol": signal.symbol,
+        "decision_id": decision.decision_id,
+        "should_trade": verdict.decision == "take",
+        "decision": verdict.decision,
+        "code": verdict.code,
+        "reasoning": told(verdict),
+        "reasons": [
+            {"code": code, "parameter": name, "value": value, "limit": limit, "verdict": told_by}
+            for code, told_by, name, value, limit in verdict.reasons
+        ],
+        "adjusted_confidence": adjusted,
+        "confidence_adjustment": adjustment(confidence, probability),
+        "probability": probability,
+        "thresholds": thresholds,
+        "thresholds_revision": decision.thresholds.revision,
+        "thresholds_symbol": decision.thresholds.symbol,
+        "threshold_adjustments": {
+            name: thresholds[name] - limits.default for name, limits in policy.items() if name in thresholds
+        },
+        "model": None
+        if forecast is None
+        else {"id": forecast.model_id, "version": forecast.version, "regime": forecast.regime},
+        "degraded": list(decision.degraded),
+        "ignored_fields": list(signal.ignored),
+        "processing_time_ms": decision.processing_us / 1000,
+        "evaluated_at": iso(decision.evaluated_at_ms),
+        "settings_hash": decision.settings_hash,
+    }
+    if decision.degraded:
+        data["snapshot_age_ms"] = decision.snapshot_age_ms
+    return data
+
+
+def adjustment(confidence: float | None, probability: float | None) -> float:
+    if confidence is None or probability is None:
+        return 0.0
+    return min(max(probability - confidence, -CONFIDENCE_ADJUSTMENT_MAX), CONFIDENCE_ADJUSTMENT_MAX)
+
+
+def provenance(decision: Decision) -> dict[str, Any]:
+    """What the list and the look-up of decisions show beside the answer itself."""
+    signal = decision.signal
+    return {
+        "action": signal.action,
+        "signal": {**signal.values, **signal.details, "reduce_only": signal.reduce_only},
+        "ignored": dict(signal.ignored),
+        "kill_switch": decision.killed,
+    }
