@@ -1,0 +1,32 @@
+"""`replay`: recorded decisions, executed again."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ml_service.cli.moments import moment
+from ml_service.settings import load_settings
+
+
+def replay(
+    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, or a UTC time.")] = "24h",
+    until: Annotated[str | None, typer.Option(help="Up to when; now if left out.")] = None,
+) -> None:
+    """Execute recorded decisions again and name every one that comes out differently."""
+    from ml_service.cli.wiring import open_store
+    from ml_service.usecases.replay import replay_between
+
+    with open_store(load_settings()) as tools:
+        since_ms = moment(since, tools.now_ms())
+        until_ms = moment(until, tools.now_ms()) if until is not None else tools.now_ms() + 1
+        total = different = 0
+        for one in replay_between(since_ms, until_ms, store=tools.store):
+            total += 1
+            if not one.equal:
+                different += 1
+                print(f"{one.decision.user_id}  {one.decision.decision_id}")
+                for difference in one.differences:
+                    print(f"    {difference}")
+    print(f"{total} decisions executed again, {different} came out differently")
+    sys.exit(1 if different else 0)
