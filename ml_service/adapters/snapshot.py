@@ -21,6 +21,8 @@ POLL_SECONDS = 0.25
 CATCH_UP_SECONDS = 0.02
 OWN_WRITE_SECONDS = 1.0
 STALE_AFTER_MS = 1_500
+FIRST_LOOK_SECONDS = 0.75
+"""A start waits this long for the database where this host has a copy to decide from meanwhile."""
 
 
 class Mark(Protocol):
@@ -75,13 +77,26 @@ class LiveSnapshot:
     def start(self) -> None:
         """Fill the view from the database, else from this host's copy, and keep it new from then on."""
         self._look_at_kill_file()
-        if not self.refresh():
-            kept = self._copy.load()
-            if kept is not None:
-                with self._writing:
-                    self._view = changed(self._view, kept)
+        kept = self._copy.load()
+        if kept is None:
+            self.refresh()
+        else:
+            self._wanted.set()
         for thread in self._threads:
             thread.start()
+        if kept is not None:
+            self._start_from(kept)
+
+    def _start_from(self, kept: Changes) -> None:
+        with self._refreshed:
+            self._refreshed.wait_for(lambda: self._view.generation >= 0 or self._failing, FIRST_LOOK_SECONDS)
+        with self._writing:
+            if self._view.generation < 0:
+                if not self._failing:
+                    logger.warning("deciding from the last snapshot: the database has not answered yet")
+                self._failing = True
+                # Of no store: whatever the database says first replaces all of it.
+                self._view = changed(self._view, replace(kept, store_id=""))
 
     def stop(self) -> None:
         self._stop.set()

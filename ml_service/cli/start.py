@@ -1,5 +1,6 @@
 """Before anything listens: sound settings, and a database in today's shape."""
 
+import contextlib
 import socket
 import sys
 import time
@@ -8,40 +9,42 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.local_copy import LocalCopy
-from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.schema import await_database, upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.errors import FieldError, Misconfigured, StoreUnavailable
 from ml_service.settings import Settings, unsafe_start
 
 PATIENCE_SECONDS = 10.0
+LOOK_MS = 750
+"""How long a start waits for the database where this host has a snapshot to start from: at most once here, once in the
+web server's command and once in its process, so that the first answer comes within five seconds."""
 PORT_SECONDS = 3.0
 """The processes of a service that was killed a moment ago may take as long to let go of their port."""
 
 
-def refuse_unsafe(settings: Settings) -> None:
+def refuse_unsafe(settings: Settings, away: bool = False) -> None:
+    """`away`: the database was asked a moment ago and did not answer."""
     keys = len(read_keys(settings.security.api_keys_file))
     if unsafe_start(settings, keys):
-        keys += stored_keys(settings)
+        keys += stored_keys(settings, away)
     flaws = unsafe_start(settings, keys)
     if flaws:
         raise Misconfigured(flaws)
 
 
-def stored_keys(settings: Settings) -> int:
+def stored_keys(settings: Settings, away: bool) -> int:
     """Live keys made earlier, in the database or as this host last saw them."""
-    now_ms = time.time_ns() // 1_000_000
-    database = Database(settings.database_url)
-    try:
-        with SqlStore(database).read() as reading:
-            keys = reading.all_keys()
-    except (StoreUnavailable, DBAPIError):
+    kept = LocalCopy(settings.data_dir).load()
+    known = kept.keys if kept is not None else ()
+    if not away:
+        database = Database(settings.database_url, Pooling() if kept is None else Pooling(answer_timeout_ms=LOOK_MS))
         # Away, or never built.
-        known = LocalCopy(settings.data_dir).load()
-        keys = known.keys if known is not None else ()
-    finally:
+        with contextlib.suppress(StoreUnavailable, DBAPIError), SqlStore(database).read() as reading:
+            known = reading.all_keys()
         database.close()
-    return sum(key.is_live(now_ms) for key in keys)
+    now_ms = time.time_ns() // 1_000_000
+    return sum(key.is_live(now_ms) for key in known)
 
 
 def refuse_taken_port(settings: Settings) -> None:
@@ -67,17 +70,22 @@ def taken(host: str, port: int) -> str | None:
 
 def prepare(settings: Settings) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    refuse_unsafe(settings)
+    away = decides_from_copy(settings)
+    refuse_unsafe(settings, away)
     for notice in settings.notices:
         print(f"note: {notice}", file=sys.stderr)
+    if away:
+        print("the database does not answer: starting from the last snapshot", file=sys.stderr)
+        return
     try:
         upgrade(settings.database_url)
     except StoreUnavailable:
-        known = (settings.data_dir / "snapshot.db").exists()
-        if known:
-            # Of an earlier run: there is something to decide from until the database is back.
-            print("the database does not answer: starting from the last snapshot", file=sys.stderr)
-            return
         if settings.is_embedded or not await_database(settings.database_url, PATIENCE_SECONDS):
             raise
         upgrade(settings.database_url)
+
+
+def decides_from_copy(settings: Settings) -> bool:
+    """Whether the database keeps silent while there is something of an earlier run to decide from."""
+    kept = LocalCopy(settings.data_dir).load()
+    return kept is not None and not await_database(settings.database_url, 0.0, LOOK_MS)

@@ -279,6 +279,28 @@ def test_the_copy_follows_every_delta(host: Host) -> None:
     assert revision(host.snapshot()) == 3
 
 
+def test_a_start_with_a_mute_database_waits_a_moment_and_then_decides_from_the_copy(host: Host) -> None:
+    host.write(thresholds(rsi_threshold=77.0))
+    host.snapshot()
+    host.write(thresholds("bob"))
+    answers = threading.Event()
+
+    def load(store_id: str, generation: int) -> Changes | None:
+        answers.wait(SOON)
+        return host.load(store_id, generation)
+
+    began = time.monotonic()
+    later = host.snapshot(load)
+    took = time.monotonic() - began
+
+    assert took < 1.5
+    assert later.view().thresholds_for("ada", "BTCUSDT").values["rsi_threshold"] == 77.0
+    assert later.is_stale()
+    answers.set()
+    until(lambda: not later.is_stale())
+    assert revision(later, "bob") == 1
+
+
 def test_a_start_with_neither_has_the_defaults(host: Host) -> None:
     host.away = True
 

@@ -102,10 +102,10 @@ def losses(url: str, to: str) -> tuple[str, ...]:
     return tuple(loss for script in passed for loss in getattr(script.module, "LOSES", ()))
 
 
-def await_database(url: str, seconds: float) -> bool:
-    """Whether the database answered within that time."""
+def await_database(url: str, seconds: float, answer_ms: int = 3_000) -> bool:
+    """Whether the database answered within that time; it is asked at least once."""
     deadline = time.monotonic() + seconds
-    database = Database(url, Pooling(size=1, overflow=0))
+    database = Database(url, Pooling(size=1, overflow=0, answer_timeout_ms=answer_ms))
     try:
         while True:
             try:
