@@ -1,5 +1,6 @@
 """The snapshot on this host's disk, so that a start with the database away has something to decide from."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy.engine import make_url
 
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.types import Kill, Thresholds
@@ -22,22 +24,27 @@ CREATE TABLE IF NOT EXISTS rows (
 
 
 class LocalCopy:
-    def __init__(self, folder: Path) -> None:
+    """Of one database: what was seen in another one is nothing to decide from here."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "snapshot.db"
+        self._database = identity_of(database_url)
 
     def load(self) -> Changes | None:
-        """Everything as it was last seen; None when nothing has been kept yet, or it cannot be read."""
+        """Everything as it was last seen; None when nothing of this database was kept yet, or it cannot be read."""
         try:
             with closing(self._open()) as connection:
                 facts = dict(connection.execute("SELECT name, value FROM facts"))
                 rows = connection.execute("SELECT kind, payload FROM rows").fetchall()
         except (sqlite3.Error, OSError):
             return None
+        if facts.get("database") != self._database:
+            return None
         try:
             return changes_from(facts, rows)
         except (KeyError, ValueError, TypeError):
-            # Nothing was kept yet, or it was kept by another version of this program.
+            # It was kept by another version of this program.
             return None
 
     def save(self, changes: Changes, since: int, view: View) -> None:
@@ -45,8 +52,8 @@ class LocalCopy:
         with closing(self._open()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             facts = dict(connection.execute("SELECT name, value FROM facts"))
-            same_store = facts.get("store_id") == changes.store_id
-            stored = int(facts["generation"]) if same_store else -1
+            same = (facts.get("store_id"), facts.get("database")) == (changes.store_id, self._database)
+            stored = int(facts["generation"]) if same else -1
             if stored >= changes.generation:
                 connection.execute("ROLLBACK")
                 return
@@ -58,7 +65,11 @@ class LocalCopy:
             connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
             connection.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",
-                [("store_id", changes.store_id), ("generation", str(changes.generation))],
+                [
+                    ("database", self._database),
+                    ("store_id", changes.store_id),
+                    ("generation", str(changes.generation)),
+                ],
             )
             connection.execute("COMMIT")
 
@@ -68,6 +79,12 @@ class LocalCopy:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(SHAPE)
         return connection
+
+
+def identity_of(database_url: str) -> str:
+    """Which database a URL names; a new password leaves it the same."""
+    url = make_url(database_url).set(password="").difference_update_query(["password"])
+    return hashlib.sha256(url.render_as_string(hide_password=False).encode()).hexdigest()
 
 
 def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:

@@ -35,7 +35,7 @@ def refuse_unsafe(settings: Settings, away: bool = False) -> None:
 
 def stored_keys(settings: Settings, away: bool) -> int:
     """Live keys made earlier, in the database or as this host last saw them."""
-    kept = LocalCopy(settings.data_dir).load()
+    kept = LocalCopy(settings.data_dir, settings.database_url).load()
     known = kept.keys if kept is not None else ()
     if not away:
         database = Database(settings.database_url, Pooling() if kept is None else Pooling(answer_timeout_ms=LOOK_MS))
@@ -87,5 +87,5 @@ def prepare(settings: Settings) -> None:
 
 def decides_from_copy(settings: Settings) -> bool:
     """Whether the database keeps silent while there is something of an earlier run to decide from."""
-    kept = LocalCopy(settings.data_dir).load()
+    kept = LocalCopy(settings.data_dir, settings.database_url).load()
     return kept is not None and not await_database(settings.database_url, 0.0, LOOK_MS)

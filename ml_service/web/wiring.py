@@ -66,7 +66,7 @@ class WebProcess:
             View(settings.gate_policy, settings.hash),
             self._load,
             self._generation,
-            LocalCopy(folder),
+            LocalCopy(folder, settings.database_url),
             self._kill_file,
         )
         self._metrics = Metrics()

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.view import Changes, View, changed
@@ -12,6 +14,8 @@ KEYS = (
     ApiKey("k2", "b" * 64, "service", None),
 )
 
+URL = "postgresql://ml:one@db.example:5432/ml"
+
 
 def saved(copy: LocalCopy, changes: Changes, since: int, view: View | None = None) -> View:
     after = changed(view if view is not None else View(policy(), HASH), changes)
@@ -20,15 +24,15 @@ def saved(copy: LocalCopy, changes: Changes, since: int, view: View | None = Non
 
 
 def test_nothing_kept_is_nothing_to_load(tmp_path: Path) -> None:
-    assert LocalCopy(tmp_path).load() is None
+    assert LocalCopy(tmp_path, URL).load() is None
 
 
 def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
     told = Changes("store", 7, (thresholds(), thresholds("bob", "BTCUSDT")), KEYS, (kill(),), full=True)
 
-    saved(LocalCopy(tmp_path), told, -1)
+    saved(LocalCopy(tmp_path, URL), told, -1)
 
-    found = LocalCopy(tmp_path).load()
+    found = LocalCopy(tmp_path, URL).load()
     assert found is not None
     assert (found.store_id, found.generation, found.full) == ("store", 7, True)
     assert sorted(found.thresholds, key=str) == sorted(told.thresholds, key=str)
@@ -37,7 +41,7 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_delta_replaces_its_rows_and_leaves_the_others(tmp_path: Path) -> None:
-    copy = LocalCopy(tmp_path)
+    copy = LocalCopy(tmp_path, URL)
     view = saved(copy, Changes("store", 1, (thresholds(), thresholds("bob")), full=True), -1)
 
     saved(copy, Changes("store", 2, (thresholds(revision=2),)), 1, view)
@@ -50,7 +54,7 @@ def test_a_delta_replaces_its_rows_and_leaves_the_others(tmp_path: Path) -> None
 
 def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     """Two processes of one host save in whatever order."""
-    copy = LocalCopy(tmp_path)
+    copy = LocalCopy(tmp_path, URL)
     saved(copy, Changes("store", 5, (thresholds(revision=5),), full=True), -1)
 
     saved(copy, Changes("store", 4, (thresholds(revision=4),), full=True), -1)
@@ -61,7 +65,7 @@ def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
 
 
 def test_a_copy_that_has_missed_something_is_written_whole(tmp_path: Path) -> None:
-    copy = LocalCopy(tmp_path)
+    copy = LocalCopy(tmp_path, URL)
     view = saved(copy, Changes("store", 1, (thresholds(),), full=True), -1)
     unsaved = changed(view, Changes("store", 2, (thresholds("bob"),)))
 
@@ -73,7 +77,7 @@ def test_a_copy_that_has_missed_something_is_written_whole(tmp_path: Path) -> No
 
 
 def test_another_store_replaces_everything_even_with_a_lower_generation(tmp_path: Path) -> None:
-    copy = LocalCopy(tmp_path)
+    copy = LocalCopy(tmp_path, URL)
     saved(copy, Changes("store", 50, (thresholds(),), full=True), -1)
 
     saved(copy, Changes("another", 1, (thresholds("bob"),), full=True), -1)
@@ -84,7 +88,44 @@ def test_another_store_replaces_everything_even_with_a_lower_generation(tmp_path
     assert {row.user_id for row in found.thresholds} == {"bob"}
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "postgresql://ml:one@db.example:5432/staging",
+        "postgresql://ml:one@other.example:5432/ml",
+        "sqlite:////var/ml_service.db",
+    ],
+)
+def test_what_was_seen_in_another_database_is_nothing_to_decide_from(tmp_path: Path, other: str) -> None:
+    saved(LocalCopy(tmp_path, URL), Changes("store", 5, (thresholds(),), full=True), -1)
+
+    assert LocalCopy(tmp_path, other).load() is None
+
+
+def test_a_new_password_leaves_the_database_the_same(tmp_path: Path) -> None:
+    saved(LocalCopy(tmp_path, URL), Changes("store", 5, (thresholds(),), full=True), -1)
+
+    assert LocalCopy(tmp_path, URL.replace(":one@", ":two@")).load() is not None
+
+
+def test_the_file_does_not_hold_the_password(tmp_path: Path) -> None:
+    saved(LocalCopy(tmp_path, URL.replace(":one@", ":very-secret@")), Changes("store", 5, full=True), -1)
+
+    assert all(b"very-secret" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_another_name_of_the_same_store_takes_the_copy_over(tmp_path: Path) -> None:
+    """As after its server has moved: nothing in it has changed, and yet the copy is written again."""
+    view = saved(LocalCopy(tmp_path, URL), Changes("store", 5, (thresholds(),), full=True), -1)
+    moved = LocalCopy(tmp_path, "postgresql://ml:one@other.example:5432/ml")
+
+    moved.save(Changes("store", 5, (thresholds(),), full=True), -1, view)
+
+    assert moved.load() is not None
+    assert LocalCopy(tmp_path, URL).load() is None
+
+
 def test_a_damaged_file_is_no_copy_rather_than_an_error(tmp_path: Path) -> None:
     (tmp_path / "snapshot.db").write_bytes(b"no database at all " * 300)
 
-    assert LocalCopy(tmp_path).load() is None
+    assert LocalCopy(tmp_path, URL).load() is None

@@ -11,6 +11,7 @@ from ml_service.adapters.kill_file import LocalKillFile
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.snapshot import LiveSnapshot
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.domain.types import ANY_SYMBOL, Thresholds
 from ml_service.domain.view import Changes, View
@@ -45,10 +46,13 @@ class Host:
             return reading.changes_since(store_id, generation)
 
     def snapshot(self, load: Callable[[str, int], Changes | None] | None = None) -> LiveSnapshot:
-        made = LiveSnapshot(View(policy(), HASH), load or self.load, self.mark, LocalCopy(self.folder), self.kill_file)
+        made = LiveSnapshot(View(policy(), HASH), load or self.load, self.mark, self.copy(), self.kill_file)
         self.opened.append(made)
         made.start()
         return made
+
+    def copy(self) -> LocalCopy:
+        return LocalCopy(self.folder, self.store._database.url)
 
     def write(self, row: Thresholds) -> None:
         with self.store.begin() as tx:
@@ -76,6 +80,12 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def migrated(folder: Path) -> str:
+    url = f"sqlite:///{folder / 'another.db'}"
+    upgrade(url)
+    return url
 
 
 def revision(snapshot: LiveSnapshot, user_id: str = "ada") -> int:
@@ -153,16 +163,12 @@ def test_without_a_change_the_view_is_the_very_same(host: Host) -> None:
 
 def test_a_generation_that_went_backwards_replaces_everything(host: Host, tmp_path: Path) -> None:
     """As after the database was restored from a backup, or another one was put in its place."""
-    from ml_service.adapters.store.schema import upgrade
-
     host.write(thresholds(revision=1))
     host.write(thresholds(revision=2))
     host.write(thresholds("bob"))
     snapshot = host.snapshot()
-    restored = f"sqlite:///{tmp_path / 'restored.db'}"
-    upgrade(restored)
 
-    host.another_store(restored)
+    host.another_store(migrated(tmp_path))
     host.write(thresholds("eve"))
     snapshot.catch_up()
 
@@ -273,7 +279,7 @@ def test_the_copy_follows_every_delta(host: Host) -> None:
     for number in (1, 2, 3):
         host.write(thresholds(revision=number))
         first.catch_up()
-    until(lambda: (LocalCopy(host.folder).load() or Changes("", -1)).generation == first.view().generation)
+    until(lambda: (host.copy().load() or Changes("", -1)).generation == first.view().generation)
     host.away = True
 
     assert revision(host.snapshot()) == 3
@@ -299,6 +305,41 @@ def test_a_start_with_a_mute_database_waits_a_moment_and_then_decides_from_the_c
     answers.set()
     until(lambda: not later.is_stale())
     assert revision(later, "bob") == 1
+
+
+def test_a_start_with_another_database_knows_nothing_of_the_former_one(host: Host, tmp_path: Path) -> None:
+    host.write(thresholds())
+    host.snapshot()
+    host.another_store(migrated(tmp_path))
+
+    host.away = True
+    mute = host.snapshot()
+    host.away = False
+    answering = host.snapshot()
+
+    assert mute._view.thresholds == {}
+    assert answering._view.thresholds == {}
+    kept = host.copy().load()
+    assert kept is not None
+    assert (kept.store_id, kept.thresholds) == (answering.view().store_id, ())
+
+
+def test_another_store_under_the_same_name_replaces_the_copy_as_a_whole(host: Host, tmp_path: Path) -> None:
+    """As after a new database was made in place of the former one, which this host saw at the same generation."""
+    host.write(thresholds())
+    host.snapshot()
+    copy = host.copy()
+    host.another_store(migrated(tmp_path))
+    host.write(thresholds("eve"))
+    host.copy = lambda: copy  # type: ignore[method-assign]  # the same name
+
+    host.away = True
+    later = host.snapshot()
+    assert set(later._view.thresholds) == {("ada", ANY_SYMBOL)}
+    host.away = False
+
+    until(lambda: set(later._view.thresholds) == {("eve", ANY_SYMBOL)})
+    until(lambda: [row.user_id for row in (copy.load() or Changes("", -1)).thresholds] == ["eve"])
 
 
 def test_a_start_with_neither_has_the_defaults(host: Host) -> None:

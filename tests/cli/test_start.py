@@ -1,0 +1,44 @@
+"""Before anything listens: what a start does while the database is away."""
+
+from pathlib import Path
+
+import pytest
+
+from ml_service.adapters.local_copy import LocalCopy
+from ml_service.cli import start
+from ml_service.domain.view import Changes, View
+from ml_service.errors import StoreUnavailable
+from ml_service.settings import Settings, load_settings
+from tests.builders import HASH, policy, thresholds
+from tests.ports import free_port
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Nobody listens where its database should be."""
+    url = f"postgresql://ml@127.0.0.1:{free_port()}/ml"
+    return load_settings({"DATABASE_URL": url, "ML_SERVICE_DATA_DIR": str(tmp_path)})
+
+
+def keep(settings: Settings, url: str) -> None:
+    LocalCopy(settings.data_dir, url).save(
+        Changes("store", 1, (thresholds(),), full=True), -1, View(policy(), HASH, "store", 1)
+    )
+
+
+def test_a_copy_of_this_database_is_enough_to_start_with(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(settings, settings.database_url)
+
+    start.prepare(settings)
+
+    assert "starting from the last snapshot" in capsys.readouterr().err
+
+
+def test_a_copy_of_another_database_is_not(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "PATIENCE_SECONDS", 0.1)
+    keep(settings, "postgresql://ml@127.0.0.1:1/former")
+
+    with pytest.raises(StoreUnavailable):
+        start.prepare(settings)
