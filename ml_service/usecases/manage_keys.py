@@ -56,7 +56,7 @@ def rotate_key(
 
 def revoke_key(key_id: str, *, actor: str, now_ms: int, store: Store) -> ApiKey:
     with store.begin() as tx:
-        key = next((one for one in tx.all_keys() if one.id == key_id), None)
+        key = next((one for one in tx.keys_to_change() if one.id == key_id), None)
         if key is None:
             raise NotFound(f"no key {key_id!r}")
         if key.revoked_at_ms is not None:
@@ -78,7 +78,7 @@ def write_key(
     now_ms: int,
 ) -> tuple[ApiKey, str]:
     if scope == "user":
-        live = [key for key in tx.all_keys() if key.scope == scope and key.users == users and key.is_live(now_ms)]
+        live = [key for key in tx.keys_to_change() if key.scope == scope and key.users == users and key.is_live(now_ms)]
         if len(live) >= LIVE_KEYS_PER_USER_MAX:
             raise Conflict(
                 f"this user has {len(live)} live keys already ({', '.join(key.id for key in live)}); revoke one first",
@@ -102,7 +102,7 @@ def write_key(
 
 
 def live_key(tx: Writing, key_id: str, now_ms: int) -> ApiKey:
-    key = next((one for one in tx.all_keys() if one.id == key_id), None)
+    key = next((one for one in tx.keys_to_change() if one.id == key_id), None)
     if key is None or not key.is_live(now_ms):
         raise NotFound(f"no live key {key_id!r}")
     return key

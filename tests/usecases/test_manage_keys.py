@@ -1,9 +1,14 @@
 """Keys: made, replaced and taken back; the secret shown once."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 
 import pytest
 
+from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.keys import ApiKey, KeyScope, principal_of
 from ml_service.errors import Conflict, InvalidInput, NotFound
@@ -194,3 +199,67 @@ def test_every_step_is_in_the_audit_trail(store: SqlStore) -> None:
         ("key.rotated", key.id),
         ("key.revoked", new.id),
     ]
+
+
+# Two at the same moment, on both databases
+
+CALLERS = 4
+ROUNDS = 5
+
+
+def at_once(calls: list[Callable[[], object]]) -> list[Exception]:
+    """What went wrong with the calls that were refused."""
+    ready = Barrier(len(calls))
+
+    def call(one: Callable[[], object]) -> Exception | None:
+        ready.wait(10)
+        try:
+            one()
+        except (Conflict, NotFound) as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return [error for error in threads.map(call, calls) if error is not None]
+
+
+def live_keys(store: SqlStore, user: str) -> list[str]:
+    with store.read() as reading:
+        return [key.id for key in reading.all_keys() if key.users == (user,) and key.is_live(NOW_MS)]
+
+
+def test_many_who_make_a_key_at_once_make_two(database: Database) -> None:
+    store = SqlStore(database)
+
+    for number in range(ROUNDS):
+        user = f"user-{number}"
+        make(store, users=(user,))
+        refused = at_once([partial(make, store, users=(user,))] * CALLERS)
+
+        assert len(live_keys(store, user)) == 2
+        assert [error.code for error in refused if isinstance(error, Conflict)] == ["too_many_keys"] * (CALLERS - 1)
+
+
+@pytest.mark.parametrize("grace_hours", [0.0, 24.0])
+def test_many_who_rotate_a_key_at_once_leave_one_new_key(database: Database, grace_hours: float) -> None:
+    store = SqlStore(database)
+
+    for number in range(ROUNDS):
+        user = f"user-{number}"
+        old, _ = make(store, users=(user,))
+        refused = at_once([partial(rotate, store, old.id, grace_hours)] * CALLERS)
+
+        assert len(refused) == CALLERS - 1
+        assert len([key_id for key_id in live_keys(store, user) if key_id != old.id]) == 1
+        assert len(live_keys(store, user)) <= 2
+
+
+def test_a_key_that_is_revoked_while_it_is_rotated_stays_revoked(database: Database) -> None:
+    store = SqlStore(database)
+
+    for number in range(ROUNDS):
+        old, token = make(store, users=(f"user-{number}",))
+        revoke = partial(revoke_key, old.id, actor="tester", now_ms=NOW_MS, store=store)
+        at_once([partial(rotate, store, old.id), revoke])
+
+        assert not opens(store, token)

@@ -16,6 +16,11 @@ class KeysReading(Look):
 
 
 class KeysWriting(KeysReading, Transaction):
+    def keys_to_change(self) -> tuple[ApiKey, ...]:
+        # Whoever writes keys moves the generation, and its row stays locked until the commit.
+        self._generation()
+        return self.all_keys()
+
     def save_key(self, key: ApiKey) -> None:
         row = {
             "sha256": key.sha256,
