@@ -40,7 +40,9 @@ def create_empty() -> Flask:
 class NoRecorder:
     """Says that everything was kept, and keeps nothing."""
 
-    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]:
+    def record(
+        self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = 0.0
+    ) -> list[RecordedDecision]:
         return [RecordedDecision("database") for _ in decisions]
 
     def keep(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Receipt]:

@@ -1,5 +1,6 @@
 """The sockets: what the rules and use-cases ask of the world, without saying who answers."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -107,7 +108,11 @@ class Store(Protocol):
 class Recorder(Protocol):
     """Takes decisions and outcomes and keeps them durably, in the database or in this host's journal."""
 
-    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]: ...
+    def record(
+        self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = math.inf
+    ) -> list[RecordedDecision]:
+        """Wait so long for the commit; for all there is to wait for, no longer than the caller does."""
+
     def keep(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Receipt]:
         """Durable when it returns; `NotKept` when nothing could take them."""
 

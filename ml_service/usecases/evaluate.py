@@ -1,5 +1,6 @@
 """Decide signals once each; a repeat under the same id gets the first answer."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -34,6 +35,8 @@ class Clock:
     now_ms: int
     elapsed_us: Callable[[], int]
     """Since the request came in."""
+    remaining_ms: Callable[[], float] = lambda: math.inf
+    """How long the caller still waits for its answer."""
 
 
 def evaluate(
@@ -50,7 +53,7 @@ def evaluate(
     stale = snapshot.is_stale()
     age_ms = snapshot.age_ms() if stale else 0
     decisions = [judged(user_id, one, view, clock, entropy, age_ms if stale else None) for one in asked]
-    recorded = recorder.record(decisions, wait_ms)
+    recorded = recorder.record(decisions, wait_ms, clock.remaining_ms())
     return [answered(decision, told) for decision, told in zip(decisions, recorded, strict=True)]
 
 

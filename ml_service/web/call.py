@@ -1,5 +1,6 @@
 """One request on its way through: who asks, when, what came with it, and what is told of it afterwards."""
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -57,9 +58,9 @@ class Call:
         return time.perf_counter() - self.began
 
     def clock(self) -> Clock:
-        return Clock(now_ms=self.now_ms, elapsed_us=lambda: int(self.seconds() * 1_000_000))
+        return Clock(self.now_ms, lambda: int(self.seconds() * 1_000_000), self.remaining_ms)
 
-    def remaining_ms(self, most_ms: float) -> float:
+    def remaining_ms(self, most_ms: float = math.inf) -> float:
         """How long this request may still wait: less where the caller set a deadline."""
         given = self.environ.get("HTTP_X_REQUEST_DEADLINE_MS")
         if given is None or not WHOLE.fullmatch(given):

@@ -35,7 +35,9 @@ class Still:
 class NoRecorder:
     """Nothing durable takes anything: as with the database away and the disk full."""
 
-    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]:
+    def record(
+        self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = 0.0
+    ) -> list[RecordedDecision]:
         return [RecordedDecision(None) for _ in decisions]
 
     def keep(self, outcomes: object, now_ms: int) -> list[object]:

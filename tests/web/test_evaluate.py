@@ -1,5 +1,6 @@
 """POST /api/v1/evaluate: both shapes, every answer a decision, every mistake named."""
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from ml_service.adapters.store.recorder import Patience
 from tests.web.desk import ADMIN, ADMIN_KEY, SIGNAL, Desk
 
 VECTORS = [
@@ -322,6 +324,24 @@ def test_a_short_deadline_is_kept_with_a_decision(desk: Desk, user: str, deadlin
 
     assert answer["decision"] == "take"
     assert time.monotonic() - began < 2.0
+
+
+def test_a_deadline_bounds_the_wait_for_a_slow_journal(desk: Desk, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder: Any = desk.process._recorder
+    monkeypatch.setattr(recorder, "_main_answers", lambda: False)
+    monkeypatch.setattr(recorder, "_patience", Patience(journal_wait_ms=10_000))
+    write, free = recorder._side._write, threading.Event()
+    monkeypatch.setattr(recorder._side, "_write", lambda group: (free.wait(10), write(group))[1])
+
+    began = time.monotonic()
+    hurried = desk.evaluate(user, {"X-Request-Deadline-Ms": "100"})
+    took = time.monotonic() - began
+    free.set()
+    patient = desk.evaluate(user)
+
+    assert (hurried["decision"], hurried["degraded"]) == ("take", ["unrecorded"])
+    assert took < 1.0
+    assert (patient["decision"], patient["degraded"]) == ("take", [])
 
 
 @pytest.mark.parametrize("deadline", ["", "soon", "-5", "1e3", "9" * 40])

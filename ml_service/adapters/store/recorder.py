@@ -6,6 +6,7 @@ What the journal took is drained into the database by one process of the host; t
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -77,35 +78,39 @@ class GroupRecorder:
 
     # ---- decisions
 
-    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]:
+    def record(
+        self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = math.inf
+    ) -> list[RecordedDecision]:
+        latest = time.monotonic() + remaining_ms / 1000
         known = self._known(decisions)
         if known:
             rest = [one for one in decisions if id(one) not in known]
-            answers = iter(self._record(rest, wait_ms)) if rest else iter(())
+            answers = iter(self._record(rest, wait_ms, latest)) if rest else iter(())
             return [known.get(id(one)) or next(answers) for one in decisions]
-        return self._record(decisions, wait_ms)
+        return self._record(decisions, wait_ms, latest)
 
-    def _record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]:
+    def _record(self, decisions: Sequence[Decision], wait_ms: float, latest: float) -> list[RecordedDecision]:
         # A batch goes in portions, so that single decisions find a place between them, and it may wait longer:
         # its caller asked for a thousand answers at once.
         parts = [decisions[start : start + TICKET_ROWS] for start in range(0, len(decisions), TICKET_ROWS)]
         tickets = [self._main.submit(part) if self._main_answers() else None for part in parts]
-        deadline = time.monotonic() + (wait_ms + (len(parts) - 1) * TICKET_ROWS * ROW_MS) / 1000
+        deadline = min(latest, time.monotonic() + (wait_ms + (len(parts) - 1) * TICKET_ROWS * ROW_MS) / 1000)
         recorded: list[RecordedDecision] = []
         for part, ticket in zip(parts, tickets, strict=True):
             if ticket is not None and ticket.wait(deadline - time.monotonic()) and ticket.error is None:
                 recorded += ticket.result
             else:
                 abandon(ticket)
-                recorded += self._to_journal(part)
+                recorded += self._to_journal(part, latest)
         self._remember(decisions, recorded)
         return recorded
 
-    def _to_journal(self, decisions: Sequence[Decision]) -> list[RecordedDecision]:
+    def _to_journal(self, decisions: Sequence[Decision], latest: float) -> list[RecordedDecision]:
         ticket = self._side.submit(decisions)
+        patience = min(self._patience.journal_wait_ms / 1000, latest - time.monotonic())
         if ticket is None:
             self._on_trouble("decisions were lost: the journal's queue is full")
-        elif ticket.wait(self._patience.journal_wait_ms / 1000) and ticket.error is None:
+        elif ticket.wait(patience) and ticket.error is None:
             return list(ticket.result)
         # What is late is written when the disk comes round; what failed is tried again (see _set_by).
         self._on_trouble("a decision was answered before anything durable had taken it")
@@ -278,7 +283,9 @@ class DirectRecorder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, decisions: Sequence[Decision], wait_ms: float) -> list[RecordedDecision]:
+    def record(
+        self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = math.inf
+    ) -> list[RecordedDecision]:
         with self._database.write() as connection:
             return write_decisions(connection, decisions)
 

@@ -116,7 +116,7 @@ def decide_all(user_id: str, asked: list[Asked], call: Call) -> list[Decision]:
             recorder=use.recorder,
             clock=clock,
             entropy=use.entropy,
-            wait_ms=call.remaining_ms(use.live.record_wait_ms),
+            wait_ms=use.live.record_wait_ms,
         )
     for decision, kept in answers:
         use.telemetry.decided(decision.verdict.decision, decision.verdict.code, kept or UNRECORDED)

@@ -1,5 +1,6 @@
 """The recorder: the database while it answers, the journal while it is away, and home again, each row once."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,6 +107,62 @@ def test_with_the_database_away_the_journal_takes_both(bench: Bench) -> None:
     assert recorded.kept == receipt.kept == "journal"
     assert bench.recorder.waiting_rows() == 2
     assert bench.troubles == []
+
+
+@contextmanager
+def held_up(bench: Bench) -> Iterator[None]:
+    """The journal's disk does not come round before the block has ended."""
+    free = threading.Event()
+    write = bench.journal.write
+
+    def late(group: Sequence[Any]) -> list[Any]:
+        free.wait(SOON)
+        return write(group)
+
+    bench.recorder._side._write = late
+    try:
+        yield
+    finally:
+        free.set()
+
+
+@pytest.mark.parametrize(("remaining_ms", "seconds_max"), [(0.0, 0.5), (100.0, 1.0)])
+def test_a_caller_in_a_hurry_does_not_wait_for_a_slow_journal(
+    bench: Bench, remaining_ms: float, seconds_max: float
+) -> None:
+    bench.database.away = True
+
+    with held_up(bench):
+        began = time.monotonic()
+        (told,) = bench.recorder.record([taken("d-1")], WAIT_MS, remaining_ms)
+        took = time.monotonic() - began
+
+    assert told.kept is None
+    assert remaining_ms / 1000 <= took < seconds_max
+    bench.database.away = False
+    until(lambda: bench.count(t.decisions) == 1)
+
+
+def test_what_the_wait_for_the_commit_has_used_up_is_not_waited_again(bench: Bench) -> None:
+    holding = threading.Event()
+    write = bench.database.write
+
+    @contextmanager
+    def stuck(synced: bool = True) -> Iterator[Connection]:
+        holding.wait(SOON)
+        with write(synced) as connection:
+            yield connection
+
+    bench.database.write = stuck  # type: ignore[method-assign]  # the world outside, silent
+    with held_up(bench):
+        began = time.monotonic()
+        told = bench.recorder.record([taken(f"d-{number}") for number in range(250)], 150.0, 200.0)
+        took = time.monotonic() - began
+    holding.set()
+
+    assert {one.kept for one in told} == {None}
+    assert 0.2 <= took < 1.0
+    until(lambda: bench.count(t.decisions) == 250)
 
 
 def test_repeats_are_known_from_the_journal(bench: Bench) -> None:
