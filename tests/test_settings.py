@@ -737,6 +737,31 @@ def test_the_key_of_an_example_file_is_no_key():
     assert len(unsafe_start(known_to_all, seeded_keys=0)) == 1
 
 
+@pytest.mark.parametrize(
+    "environ", [{"HOST": "0.0.0.0"}, {"HOST": "::"}, {"ENVIRONMENT": "staging"}, {"ENVIRONMENT": "production"}]
+)
+def test_a_short_admin_key_is_refused_where_others_come_by(environ):
+    short = load_settings({**environ, "ML_SERVICE_ADMIN_KEY": "fifteen-letters"})
+    long = load_settings({**environ, "ML_SERVICE_ADMIN_KEY": "sixteen-letters!"})
+    trusting = load_settings({**environ, "ADMIN_API_KEY": "short", "ML_SERVICE_TRUSTED_NETWORK": "172.20.0.0/16"})
+
+    (complaint,) = unsafe_start(short, seeded_keys=1)
+
+    assert complaint.path == "security.admin_key (ML_SERVICE_ADMIN_KEY)"
+    assert "at least 16 characters" in complaint.message
+    assert "fifteen" not in complaint.message
+    assert check(short) == (complaint,)
+    assert len(unsafe_start(trusting, seeded_keys=0)) == 1
+    assert unsafe_start(long, seeded_keys=0) == ()
+
+
+@pytest.mark.parametrize("environment", ["development", "testing"])
+def test_on_a_desk_a_short_admin_key_will_do(environment):
+    short = load_settings({"ENVIRONMENT": environment, "ML_SERVICE_ADMIN_KEY": "boss"})
+
+    assert unsafe_start(short, seeded_keys=0) == ()
+
+
 def test_thresholds_that_could_never_move_fail_the_check():
     stuck = load_settings({"MIN_ADAPTATION_THRESHOLD": "0.2"})
 

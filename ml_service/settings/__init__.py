@@ -3,7 +3,7 @@
 from ml_service.settings.changes import changed_paths, needs_restart
 from ml_service.settings.loading import load_settings
 from ml_service.settings.model import Settings
-from ml_service.settings.starting import check, has_admin_key, unsafe_start
+from ml_service.settings.starting import check, has_admin_key, unsafe_start, weak_admin_key
 
 __all__ = [
     "Settings",
@@ -13,4 +13,5 @@ __all__ = [
     "load_settings",
     "needs_restart",
     "unsafe_start",
+    "weak_admin_key",
 ]

@@ -11,14 +11,19 @@ REMEDY = (
     " or name the network of the callers in ML_SERVICE_TRUSTED_NETWORK"
 )
 
+SERIOUS = ("production", "staging")
+
 PLACEHOLDER = "change-me"
 """How the key of an example file begins. Everybody knows it, so it counts as none."""
+
+ADMIN_KEY_CHARACTERS_MIN = 16
+"""Shorter ones can be guessed by whoever may try as often as they like."""
 
 
 def unsafe_start(settings: Settings, seeded_keys: int) -> tuple[FieldError, ...]:
     """Every reason why this start would let strangers in; empty when it would not."""
     if seeded_keys > 0 or has_admin_key(settings) or settings.security.trusted_network:
-        return ()
+        return weak_admin_key(settings)
     complaints = []
     if not is_loopback(settings.server.host):
         complaints.append(
@@ -28,7 +33,7 @@ def unsafe_start(settings: Settings, seeded_keys: int) -> tuple[FieldError, ...]
                 f" {REMEDY}; or bind 127.0.0.1",
             )
         )
-    if settings.environment in ("production", "staging"):
+    if settings.environment in SERIOUS:
         complaints.append(
             FieldError(
                 "environment (ENVIRONMENT)",
@@ -36,6 +41,20 @@ def unsafe_start(settings: Settings, seeded_keys: int) -> tuple[FieldError, ...]
             )
         )
     return tuple(complaints)
+
+
+def weak_admin_key(settings: Settings) -> tuple[FieldError, ...]:
+    """On a desk a short key will do; where others come by it is as good as none."""
+    key = settings.security.admin_key
+    if key is None or not has_admin_key(settings) or len(key.get_secret_value()) >= ADMIN_KEY_CHARACTERS_MIN:
+        return ()
+    if is_loopback(settings.server.host) and settings.environment not in SERIOUS:
+        return ()
+    message = (
+        f"expected at least {ADMIN_KEY_CHARACTERS_MIN} characters under ENVIRONMENT={settings.environment} on"
+        f" {settings.server.host}, found {len(key.get_secret_value())}: whoever guesses this key may do everything"
+    )
+    return (FieldError("security.admin_key (ML_SERVICE_ADMIN_KEY)", message),)
 
 
 def check(settings: Settings, seeded_keys: int | None = None) -> tuple[FieldError, ...]:

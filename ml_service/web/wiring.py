@@ -29,7 +29,15 @@ from ml_service.adapters.telemetry.request_log import RequestTelemetry
 from ml_service.domain.types import Kill
 from ml_service.domain.view import Changes, View
 from ml_service.errors import Misconfigured, Unavailable
-from ml_service.settings import Settings, changed_paths, has_admin_key, load_settings, needs_restart, unsafe_start
+from ml_service.settings import (
+    Settings,
+    changed_paths,
+    has_admin_key,
+    load_settings,
+    needs_restart,
+    unsafe_start,
+    weak_admin_key,
+)
 from ml_service.usecases.kill_switch import settle
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.contracts import LaneName
@@ -201,17 +209,20 @@ class WebProcess:
 
     def _reload_here(self) -> dict[str, list[str]]:
         self._reload_seen = self._reload_mark.value()
+        old = self.settings
         try:
             loaded = load_settings()
             seeded = read_keys(loaded.security.api_keys_file)
+            new = running(old, loaded)
+            if flaws := weak_admin_key(new):
+                raise Misconfigured(flaws)
         except Misconfigured as error:
             logger.error("the settings were not reloaded: %s", error)
             raise
-        old = self.settings
         waiting = needs_restart(old, loaded)
         changed = [path for path in changed_paths(old, loaded) if path not in waiting]
         # The document behind the new hash is stored by the housekeeping, again and again until it is.
-        self.settings = running(old, loaded)
+        self.settings = new
         self._snapshot.use_settings(self.settings.gate_policy, self.settings.hash)
         self.parts.live = live(self.settings, seeded)
         self.parts.limiter = limiter(self.settings)

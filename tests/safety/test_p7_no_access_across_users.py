@@ -460,8 +460,9 @@ def test_a_user_has_at_most_two_live_keys_and_a_rotated_one_ends(guarded: Servic
         ({"HOST": "0.0.0.0"}, "0.0.0.0 can be reached from outside, and nobody would need a key"),
         ({"ENVIRONMENT": "production", "HOST": "127.0.0.1"}, "production does not start while nobody would need a key"),
         ({"HOST": "0.0.0.0", "ML_SERVICE_ADMIN_KEY": "change-me-please"}, "can be reached from outside"),
+        ({"HOST": "0.0.0.0", "ML_SERVICE_ADMIN_KEY": "too-short"}, "expected at least 16 characters"),
     ],
-    ids=["outside without keys", "production without keys", "outside with an example key"],
+    ids=["outside without keys", "production without keys", "outside with an example key", "outside with a short key"],
 )
 def test_an_unsafe_start_is_refused_with_a_sentence(
     command: list[str], environment: dict[str, str], sentence: str, tmp_path: Path
@@ -478,7 +479,7 @@ def test_an_unsafe_start_is_refused_with_a_sentence(
     assert done.returncode not in (0, None)
     assert sentence in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
-    assert "change-me-please" not in done.stderr + done.stdout
+    assert environment.get("ML_SERVICE_ADMIN_KEY", "change-me") not in done.stderr + done.stdout
 
 
 def test_a_trusted_network_opens_the_bots_routes_and_no_more(tmp_path: Path) -> None:

@@ -116,6 +116,20 @@ def test_a_new_admin_key_takes_over_at_once(running: Running, monkeypatch: pytes
     assert running.desk.data("GET", "/api/v1/admin/keys", headers={"X-Admin-Key": "another-key-for-tests"})
 
 
+def test_a_short_admin_key_does_not_take_over_where_others_come_by(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = running.desk.process
+    process.settings = process.settings.model_copy(update={"environment": "production"})
+    monkeypatch.setenv("ML_SERVICE_ADMIN_KEY", "short")
+
+    problem = running.refused("")
+
+    assert [one["path"] for one in problem["errors"]] == ["security.admin_key (ML_SERVICE_ADMIN_KEY)"]
+    running.desk.problem(401, "GET", "/api/v1/admin/keys", headers={"X-Admin-Key": "short"})
+    assert running.desk.admin("GET", "/api/v1/admin/keys") is not None
+
+
 def test_a_reload_is_in_the_audit_trail_without_any_secret(running: Running) -> None:
     running.reload("gate:\n  rsi_threshold:\n    default: 52\n")
 
