@@ -4,14 +4,22 @@ A mark is a hint, never the truth: whoever sees it move asks the database. Readi
 microsecond, so it can be looked at on every decision.
 """
 
+import fcntl
 import mmap
 import os
 import struct
 from pathlib import Path
 from typing import Literal
 
-MarkName = Literal["generation", "settings", "journal", "draining", "door"]
-SLOTS: dict[MarkName, int] = {"generation": 0, "settings": 8, "journal": 16, "draining": 24, "door": 32}
+MarkName = Literal["generation", "settings", "journal", "draining", "door", "test_time"]
+SLOTS: dict[MarkName, int] = {
+    "generation": 0,
+    "settings": 8,
+    "journal": 16,
+    "draining": 24,
+    "door": 32,
+    "test_time": 40,
+}
 PAGE_BYTES = 4096
 
 NUMBER = struct.Struct("<q")
@@ -19,6 +27,7 @@ NUMBER = struct.Struct("<q")
 
 class SharedPage:
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -30,6 +39,15 @@ class SharedPage:
 
     def mark(self, name: MarkName) -> "SharedMark":
         return SharedMark(self._page, SLOTS[name])
+
+    def advance(self, name: MarkName, value: int) -> None:
+        """Move a mark forwards, never back, however many do so at the same moment."""
+        mark = self.mark(name)
+        if value <= mark.value():
+            return
+        with self._path.open("rb") as locked:
+            fcntl.flock(locked, fcntl.LOCK_EX)
+            mark.set(max(value, mark.value()))
 
 
 class SharedMark:

@@ -57,6 +57,8 @@ class Parts:
     loopback_only: bool
     now_ms: Callable[[], int]
     entropy: Callable[[int], bytes]
+    follow: Callable[[int], None]
+    """Tell the worker which time it is in a simulation."""
     is_draining: Callable[[], bool]
     reload: Callable[[str], dict[str, Any]]
     """Read the settings again; the actor's name goes into the audit. Raises Misconfigured."""

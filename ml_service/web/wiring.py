@@ -135,6 +135,7 @@ class WebProcess:
             loopback_only=is_loopback(settings.server.host),
             now_ms=lambda: time.time_ns() // 1_000_000,
             entropy=Entropy(),
+            follow=lambda test_time: self._page.advance("test_time", test_time),
             is_draining=lambda: self._draining.value() != 0,
             reload=self._reload_everywhere,
             health=self._health,

@@ -18,6 +18,8 @@ class Parts:
     trades_poll_seconds: float
     ages: Ages
     now_ms: Callable[[], int]
+    simulated_ms: Callable[[], int]
+    """The newest time that a simulation has named; 0 outside of simulations."""
     stopping: Callable[[], bool]
     tidy: Callable[[int], None]
     """Partitions and checkpoints: what the database wants from time to time."""

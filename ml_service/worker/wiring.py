@@ -1,6 +1,7 @@
 """Settings into parts: the only file of the worker that names adapters."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_service.adapters.leader import FileLeader, PostgresLeader
@@ -41,7 +42,9 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
     )
     # Nobody waits for an answer here, so a long statement may take its time.
     database = Database(settings.database_url, Pooling(size=3, overflow=2, answer_timeout_ms=15_000))
-    generation = SharedPage(settings.data_dir / "shared.page").mark("generation")
+    page = SharedPage(settings.data_dir / "shared.page")
+    generation = page.mark("generation")
+    simulated_ms = simulated(settings, page)
 
     def committed(what: Committed) -> None:
         generation.bump()
@@ -58,9 +61,17 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         trades=SqlTradesTable(trades.url.get_secret_value(), trades.table) if trades.url is not None else None,
         trades_poll_seconds=trades.poll_seconds,
         ages=Ages(**settings.retention.model_dump()),
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=lambda: simulated_ms() or time.time_ns() // 1_000_000,
+        simulated_ms=simulated_ms,
         stopping=stopping.is_set,
         tidy=retention.tidy,
     )
     leader = FileLeader(settings.data_dir / "worker.lock") if database.is_sqlite else PostgresLeader(database.engine)
     return WorkerProcess(parts, leader, database)
+
+
+def simulated(settings: Settings, page: SharedPage) -> Callable[[], int]:
+    """The newest X-Test-Time that the web processes of this host have seen, also before a restart."""
+    if settings.environment != "testing":
+        return lambda: 0
+    return page.mark("test_time").value

@@ -1,7 +1,9 @@
 """One page of memory for all processes of a host."""
 
 import multiprocessing
+import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -49,8 +51,22 @@ def test_marks_do_not_touch_each_other(tmp_path: Path) -> None:
     page.mark("journal").set(-3)
     page.mark("draining").set(4)
     page.mark("door").set(5)
+    page.mark("test_time").set(6)
 
-    assert [page.mark(name).value() for name in SLOTS] == [1, 2, -3, 4, 5]
+    assert [page.mark(name).value() for name in SLOTS] == [1, 2, -3, 4, 5, 6]
+
+
+def test_a_mark_that_is_advanced_never_goes_back(tmp_path: Path) -> None:
+    page = SharedPage(tmp_path / "page")
+    times = list(range(1, 401))
+    random.Random(1).shuffle(times)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda value: page.advance("test_time", value), times))
+
+    assert page.mark("test_time").value() == 400
+    page.advance("test_time", 399)
+    assert SharedPage(tmp_path / "page").mark("test_time").value() == 400
 
 
 def test_every_bump_moves_the_mark(tmp_path: Path) -> None:

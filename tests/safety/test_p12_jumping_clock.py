@@ -36,7 +36,9 @@ def jumps() -> list[int]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     more = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
-    with Service(tmp_path, "run", None, **more) as running:
+    # The worker follows the jumps; what is listed afterwards must not have become too old on the way.
+    kept = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
+    with Service(tmp_path, "run", None, **kept, **more) as running:
         yield running
 
 
@@ -131,6 +133,21 @@ def test_the_worker_s_intervals_do_not_move_with_the_wall_clock() -> None:
     assert ran == [0, 60, 120, 180, 240, 300]
 
 
+def test_the_worker_follows_the_newest_time_of_a_simulation(service: Service) -> None:
+    now = at("2026-03-01T12:00:00")
+    for minute in range(3):
+        service.evaluate(headers=moment(now + minute * 60_000))
+    assert len(all_pages(service, "/api/v1/decisions/ada")) == 3
+
+    service.evaluate(headers=moment(now + 40 * DAY_MS))
+
+    # Older than thirty days now: one decision of the three stays.
+    deadline = time.monotonic() + 20
+    while len(all_pages(service, "/api/v1/decisions/ada")) != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("environment", ["development", "staging", "production"])
 def test_elsewhere_than_in_tests_nobody_sets_the_clock(tmp_path: Path, environment: str) -> None:
     with Service(tmp_path, ENVIRONMENT=environment, ML_SERVICE_TRUSTED_NETWORK="127.0.0.0/8") as service:
@@ -155,6 +172,9 @@ class Idle:
 
     def stopping(self) -> bool:
         return False
+
+    def simulated_ms(self) -> int:
+        return 0
 
 
 def moment(now_ms: int) -> dict[str, str]:

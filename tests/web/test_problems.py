@@ -158,6 +158,17 @@ def test_a_request_may_bring_its_own_time_in_the_testing_environment(desk: Desk,
     assert answer["evaluated_at"] == "2026-09-21T14:13:20.123Z"
 
 
+def test_the_newest_time_that_a_request_brought_is_the_worker_s(tmp_path: Path) -> None:
+    with opened(tmp_path) as desk:
+        heard = desk.process._page.mark("test_time")
+        for given in (1_790_000_000_000, 1_790_000_090_000, 1_790_000_045_000):
+            desk.evaluate("ada", {"X-Test-Time": str(given)})
+        newest = heard.value()
+        desk.problem(401, "GET", "/api/v1/decisions/ada", headers={"X-Test-Time": "1800000000000", "X-API-Key": "no"})
+
+        assert (newest, heard.value()) == (1_790_000_090_000, 1_790_000_090_000)
+
+
 @pytest.mark.parametrize("given", ["", "now", "-1", "1.5", "9" * 16])
 def test_a_time_that_makes_no_sense_is_refused(desk: Desk, given: str) -> None:
     desk.problem(400, "POST", EVALUATE, SIGNAL, {"X-Test-Time": given})
@@ -182,7 +193,9 @@ def test_a_caller_beyond_its_share_waits_but_evaluate_never_does(tmp_path: Path)
 def test_outside_the_testing_environment_nobody_brings_their_own_time(tmp_path: Path) -> None:
     with opened(tmp_path, ENVIRONMENT="development") as desk:
         problem = desk.problem(400, "POST", EVALUATE, SIGNAL, {"X-Test-Time": "1790000000123"})
+        heard = desk.process._page.mark("test_time").value()
 
+    assert heard == 0
     assert "ENVIRONMENT=testing" in problem["error"]
 
 

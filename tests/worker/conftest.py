@@ -25,6 +25,7 @@ class Bench:
 
     database: Database
     now_ms: int = NOW_MS
+    simulated_ms: int = 0
     stopping: bool = False
     alerts: Alerts = field(default_factory=Alerts)
     tidied: list[int] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Bench:
             trades_poll_seconds=30.0,
             ages=Ages(30, 730, None, 7, 24, 500),
             now_ms=lambda: self.now_ms,
+            simulated_ms=lambda: self.simulated_ms,
             stopping=lambda: self.stopping,
             tidy=self.tidied.append,
         )

@@ -1,12 +1,16 @@
 """The schedule: what is due runs, once per interval, and one failure stops no other."""
 
 import time
+from pathlib import Path
 
 import pytest
 
+from ml_service.adapters.shared_page import SharedPage
 from ml_service.errors import StoreUnavailable
+from ml_service.settings import load_settings
 from ml_service.worker.parts import Parts
 from ml_service.worker.schedule import Schedule, Task, tasks
+from ml_service.worker.wiring import simulated
 from tests.builders import NOW_MS
 from tests.worker.conftest import Bench
 
@@ -59,6 +63,41 @@ def test_a_clock_on_the_wall_that_jumps_moves_nothing(bench: Bench, clock: Clock
         schedule.run_due(bench.parts)
 
     assert counted.times == 1
+
+
+def test_what_is_due_in_a_simulation_is_due_now(bench: Bench, clock: Clock) -> None:
+    often, rarely = Counted(), Counted()
+    schedule = Schedule((Task("often", 60.0, often), Task("rarely", 86_400.0, rarely)))
+
+    bench.simulated_ms = NOW_MS
+    for minutes in range(0, 2 * 24 * 60, 10):
+        bench.simulated_ms = NOW_MS + minutes * 60_000
+        schedule.run_due(bench.parts)
+        schedule.run_due(bench.parts)
+
+    assert (often.times, rarely.times) == (2 * 24 * 6, 2)
+
+
+def test_a_simulation_that_stands_still_does_not_hold_up_the_schedule(bench: Bench, clock: Clock) -> None:
+    counted = Counted()
+    schedule = Schedule((Task("one", 10.0, counted),))
+    bench.simulated_ms = NOW_MS
+
+    for _ in range(30):
+        schedule.run_due(bench.parts)
+        clock.seconds += 1
+
+    assert counted.times == 3
+
+
+@pytest.mark.parametrize(("environment", "followed"), [("testing", NOW_MS), ("development", 0), ("production", 0)])
+def test_only_the_testing_environment_follows_a_simulation(tmp_path: Path, environment: str, followed: int) -> None:
+    SharedPage(tmp_path / "shared.page").advance("test_time", NOW_MS)
+
+    # As after a restart: nobody has named a time since.
+    simulated_ms = simulated(load_settings({"ENVIRONMENT": environment}), SharedPage(tmp_path / "shared.page"))
+
+    assert simulated_ms() == followed
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), StoreUnavailable("away")])
