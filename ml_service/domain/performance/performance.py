@@ -64,8 +64,6 @@ class Performance:
     """How many positions were open on average; with one at a time, the share of time in the market."""
     exposure_notional: float | None
     """How much quote currency was in the market on average."""
-    first_ms: int | None
-    last_ms: int | None
     days_traded: int
     days: int
     """Of the calendar, from the first to the last that a daily return is known of."""
@@ -94,6 +92,7 @@ def performance_of_trades(trades: Sequence[ClosedTrade], year_days: int = YEAR_D
 
 @np.errstate(all="ignore")  # what is out of range is None in the answer
 def told(whole: Summary, daily: Daily, year_days: int) -> Performance:
+    holding = whole.holding
     series = daily.returns()
     fall = drawdown(series)
     yearly = returns.annual_return(series, year_days)
@@ -119,10 +118,8 @@ def told(whole: Summary, daily: Daily, year_days: int) -> Performance:
         streak=whole.streaks.current,
         wins_streak_max=whole.streaks.wins_max,
         losses_streak_max=whole.streaks.losses_max,
-        exposure=exposure(whole, whole.held_ms),
-        exposure_notional=exposure(whole, whole.notional_ms) if whole.notional_ms else None,
-        first_ms=whole.first_ms,
-        last_ms=whole.last_ms,
+        exposure=ratio(holding.held_ms, holding.last_ms - holding.first_ms),
+        exposure_notional=ratio(holding.notional_ms or None, holding.last_ms - holding.first_ms),
         days_traded=daily.numbers.size,
         days=series.size,
     )
@@ -143,16 +140,9 @@ def results(sums: Amounts, daily: Totals) -> Results:
     )
 
 
-def exposure(whole: Summary, time_ms: float) -> float | None:
-    """Over the time from the first opening to the last close."""
-    if whole.first_ms is None or whole.last_ms is None or not whole.held_known:
-        return None
-    return ratio(time_ms, whole.last_ms - whole.first_ms)
-
-
 def ratio(value: float | None, divisor: float | None) -> float | None:
     return finite(value / divisor) if value is not None and divisor else None
 
 
 def percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100.0 * fraction
+    return None if fraction is None else finite(100.0 * fraction)

@@ -51,7 +51,7 @@ def equity_curve(days: Sequence[Day]) -> tuple[EquityPoint, ...]:
 class RollingPoint:
     day: int
     """The last one of the window."""
-    return_percent: float
+    return_percent: float | None
     """The same stake in every trade."""
     win_rate: float | None
     sharpe_ratio: float | None
@@ -80,7 +80,7 @@ def rolling(days: Sequence[Day], window_days: int, year_days: int = YEAR_DAYS) -
     sharpe = means / deviations * math.sqrt(year_days)
     first = known[0].number + window_days - 1
     return tuple(
-        RollingPoint(first + index, gain, won / count if count else None, finite(ratio))
+        RollingPoint(first + index, finite(gain), won / count if count else None, finite(ratio))
         for index, (gain, won, count, ratio) in enumerate(
             zip(gains.tolist(), wins.tolist(), counts.tolist(), sharpe.tolist(), strict=True)
         )

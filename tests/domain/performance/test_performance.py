@@ -11,7 +11,7 @@ from ml_service.domain.performance.days import by_day
 from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.performance.performance import Performance, Results, performance, performance_of_trades
 from ml_service.domain.performance.trade import ClosedTrade
-from tests.domain.performance.histories import ANY, START_MS, returned, trade, trades
+from tests.domain.performance.histories import ANY, returned, trade, trades
 from tests.domain.performance.near import near
 from tests.domain.performance.vectors import VECTORS
 
@@ -126,7 +126,10 @@ def test_exposure_is_the_share_of_time_in_the_market() -> None:
     # Twelve hours from the first opening to the last close, six of them with a position.
     assert made.exposure == 0.5
     assert made.exposure_notional == 100.0
-    assert made.first_ms == START_MS + 9 * HOUR_MS
+
+
+def test_a_trade_of_another_year_whose_times_are_unknown_dilutes_no_exposure() -> None:
+    assert of(trade(day=-400), trade(held_ms=HOUR_MS)).exposure == 1.0
 
 
 def test_exposure_is_unknown_where_no_time_is() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ml_service.domain.performance.summary import NO_TRADES, Summary, added, merged, summarised
 from ml_service.domain.performance.trade import ClosedTrade
-from tests.domain.performance.histories import ANY, EXACT, START_MS, trade, trades
+from tests.domain.performance.histories import ANY, EXACT, trade, trades
 
 
 def flat(summary: Any, name: str = "") -> dict[str, Any]:
@@ -48,13 +48,7 @@ def test_everything_is_added_up() -> None:
     assert (made.trades, made.wins, made.losses, made.ties, made.quarantined) == (4, 1, 1, 1, 1)
     assert (made.pnl.known, made.percent.known, made.r.known) == (3, 2, 1)
     assert made.growth == pytest.approx(1.5 * 0.8)
-    assert (made.held_known, made.held_ms, made.notional_ms) == (2, 4000, 20_000.0)
-
-
-def test_it_begins_with_the_first_opening() -> None:
-    made = summarised([trade(day=1.0), trade(day=1.1, held_ms=86_400_000)])
-
-    assert made.first_ms == START_MS + int(0.1 * 86_400_000)
+    assert (made.holding.known, made.holding.held_ms, made.holding.notional_ms) == (2, 4000, 20_000.0)
 
 
 def test_a_loss_of_more_than_everything_leaves_nothing() -> None:
