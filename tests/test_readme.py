@@ -9,6 +9,7 @@ import typer.main
 from ml_service import errors
 from ml_service.cli.main import cli
 from ml_service.domain import events
+from ml_service.domain.adaptation import SCORE_WEIGHTS
 from ml_service.domain.gate import PLAIN
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.settings.environment import VARIABLES
@@ -83,6 +84,12 @@ def test_every_parameter_is_described_with_its_bounds(parameter: object) -> None
     ]
 
     assert numbers == [parameter.default, parameter.low, parameter.high]  # type: ignore[attr-defined]
+
+
+def test_the_weights_of_the_score_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| ([\w ]+?)(?:, percent[\w ]*)? \| (−?0\.\d+) \|", README, re.MULTILINE)
+
+    assert {name.lower().replace(" ", "_"): float(weight.replace("−", "-")) for name, weight in rows} == SCORE_WEIGHTS
 
 
 def test_every_metric_is_described() -> None:
