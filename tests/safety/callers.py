@@ -300,6 +300,13 @@ def assert_all_recorded(service: Service, decisions: Sequence[dict[str, Any]], s
     assert set(stored.values()) == {1}
 
 
+def assert_untroubled(decisions: Sequence[dict[str, Any]]) -> None:
+    """The trouble reached none of them. On a busy machine one in a hundred may have missed its commit in time."""
+    told = Counter(code for decision in decisions for code in decision["degraded"])
+    assert set(told) <= {"unrecorded"}, told
+    assert told["unrecorded"] <= max(1, len(decisions) // 100), (told, len(decisions))
+
+
 def await_decisions_undegraded(service: Service, seconds: float = HEAL_SECONDS) -> None:
     with Caller(service) as caller:
         until(lambda: caller.evaluate()[1]["data"]["degraded"] == [], seconds, "free of trouble")
