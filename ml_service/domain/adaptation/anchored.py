@@ -1,0 +1,378 @@
+"""Anchored exponentiated gradient: a library of threshold vectors competes, the default holds most of the weight.
+
+Mirror descent in the sense of Kivinen and Warmuth (1997), with three guards that the noise of single trades makes
+necessary: a prior that weight is drawn back to, evidence discounted for outcomes that overlap in time, and thresholds
+that follow the weighted median of the library by small steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ml_service.domain.adaptation.evidence import PERIODS_MAX, Evidence, Flags, evidence, joined, no_evidence
+from ml_service.domain.adaptation.explanation import Bound, Explanation
+from ml_service.domain.adaptation.library import (
+    SIZE,
+    Learnable,
+    Matrix,
+    Vector,
+    drawn,
+    heirs,
+    jittered,
+    passes,
+    prior,
+    scale_of,
+    weighted_median,
+)
+from ml_service.domain.adaptation.presets import PRESETS, Options, Preset
+from ml_service.domain.adaptation.telling import Step, told
+
+R_CLIP = 4.0
+PROPENSITY_MIN = 0.1
+FORGET = 0.97
+FIRST_MOMENTS = 2.0
+DRAWN_BACK_PER_DAY = 0.002
+LUCK = 0.05
+"""How much the square of a day's evidence counts against it, times the learning rate. In a hundred days some vector of
+four hundred is ahead by luck alone; a gain that comes in large swings has to be larger. Without it a learner whose
+thresholds were right from the start loses two to three times as much."""
+ANCHOR_CHILD_SHARES = 3.0
+"""Weight of a child of the anchor, in shares of its own prior. The anchor stays whole: were its weight shared among
+its children like that of other parents, half of it would be gone after a week without any evidence against it."""
+DAYS_DRAWN_BACK_MAX = 60
+DAYS_PER_GENERATION = 7
+FIXED = SIZE // 2
+"""The first half of the library is never replaced."""
+ROLLBACK_T = -1.5
+ROLLBACK_PERIODS_MIN = 10
+STEP_DAYS_MAX = 7
+
+
+def anchored(parameters: Sequence[Learnable], seed: int, preset: str = "balanced", **options: Any) -> "Anchored":
+    """A learner that has seen nothing yet. `options` are the fields of `Options`."""
+    if preset not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
+    return Anchored(parameters, seed, preset, Options(**options))
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that a learner knows, as it is stored. The first half of the library is drawn anew from the seed."""
+
+    evolved: NDArray[np.float32]
+    weights: Matrix
+    """One row per regime."""
+    drift: Vector
+    """Decayed mean of the squared evidence per day of each vector …"""
+    noise: Vector
+    """… and of what it would be if outcomes were independent; their ratio is the design effect."""
+    live: Vector
+    gains: Vector
+    """Per period, what the live thresholds gained over the anchor; at most the last thirty."""
+    evidence: Evidence
+    day: int | None = None
+    """The last period that was settled."""
+    moved_day: int | None = None
+    held_until: int | None = None
+    generation: int = 0
+    new_outcomes: int = 0
+    """Settled since the last adaptation."""
+    known: int = 0
+    trades: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Signals that wait for their period to be settled."""
+
+    units: Matrix
+    accepted: Flags
+    results: Vector
+    strength: Vector
+    regime: int
+
+
+class Anchored:
+    def __init__(
+        self, parameters: Sequence[Learnable], seed: int, preset: str, options: Options, memory: Memory | None = None
+    ) -> None:
+        self.scale = scale_of(parameters)
+        self.preset = preset
+        self.options = options
+        self._preset: Preset = PRESETS[preset]
+        self._seed = seed
+        self._prior = prior(self._preset.anchor_share, self._preset.stand_aside)
+        self._library = drawn(self.scale, seed, self._preset.stand_aside)
+        self._library[FIXED:] = self._library[FIXED:].astype(np.float32)
+        self._seen: list[Seen] = []
+        self._decided = 0
+        self.memory = memory if memory is not None else self._newborn()
+        self._library[FIXED:] = self.memory.evolved
+
+    def _newborn(self) -> Memory:
+        return Memory(
+            evolved=self._library[FIXED:].astype(np.float32),
+            weights=np.tile(self._prior, (self.options.regimes, 1)),
+            drift=np.full(SIZE, FIRST_MOMENTS),
+            noise=np.full(SIZE, FIRST_MOMENTS),
+            live=self.scale.anchor.copy(),
+            gains=np.empty(0),
+            evidence=no_evidence(len(self.scale.names)),
+        )
+
+    def thresholds(self) -> dict[str, float]:
+        values = self.scale.values(self.memory.live)
+        return {name: float(value) for name, value in zip(self.scale.names, values, strict=True)}
+
+    def decide(self, values: ArrayLike) -> tuple[Flags, Vector]:
+        """One row per signal, one column per parameter, NaN where a signal carries nothing."""
+        units = self.scale.units(np.asarray(values, dtype=np.float64))
+        accepted = passes(self.memory.live[None, :], units)[0]
+        propensity = np.ones(len(units))
+        share = self.options.exploration
+        if share > 0.0:
+            random = np.random.default_rng([self._seed, 2, self._decided])
+            explored = ~accepted & (random.random(len(units)) < share)
+            propensity[~accepted] = 1.0 - share
+            propensity[explored] = share
+            accepted = accepted | explored
+        self._decided += len(units)
+        return accepted, propensity
+
+    def observe(
+        self,
+        values: ArrayLike,
+        accepted: ArrayLike,
+        propensity: ArrayLike,
+        results: ArrayLike,
+        *,
+        weight: ArrayLike = 1.0,
+        regime: int = 0,
+    ) -> None:
+        """Results in R, NaN where none is known. They wait until their period is settled."""
+        found = np.asarray(results, dtype=np.float64)
+        known = np.isfinite(found)
+        if not known.any():
+            return
+        taken = np.asarray(accepted, dtype=np.bool_)[known]
+        chance = np.broadcast_to(np.asarray(propensity, dtype=np.float64), found.shape)[known]
+        strength = np.broadcast_to(np.asarray(weight, dtype=np.float64), found.shape)[known]
+        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP)
+        self._seen.append(
+            Seen(
+                units=self.scale.units(np.asarray(values, dtype=np.float64)[known]),
+                accepted=taken,
+                results=net,
+                strength=np.where(taken, strength / np.maximum(chance, PROPENSITY_MIN), strength),
+                regime=regime,
+            )
+        )
+
+    def adapt(
+        self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
+    ) -> Explanation | None:
+        """Settle the day and move; None, and nothing changed, without new evidence or on a day that was settled.
+
+        `tilt` is what the user's other symbols have learned, from `Anchored.tilt`; `frozen` says why nothing may move.
+        """
+        if self.memory.day is not None and day <= self.memory.day and self._seen:
+            return None
+        if not self._seen and not self.memory.new_outcomes:
+            return None
+        if self._seen:
+            self.settle(day)
+        return self._move(day, regime, tilt, frozen)
+
+    def settle(self, day: int) -> None:
+        """Close a period: everything observed since the last one is weighed, once."""
+        memory = self.memory
+        assert memory.day is None or day > memory.day
+        if not self._seen:
+            return
+        elapsed = 1 if memory.day is None else min(day - memory.day, DAYS_DRAWN_BACK_MAX)
+        kept, self._seen = self._seen, []
+        moments, evidence_of, live_gain = self._weighed(kept)
+        drift = FORGET * memory.drift + (1.0 - FORGET) * moments[0] ** 2
+        noise = FORGET * memory.noise + (1.0 - FORGET) * moments[1]
+        effect = np.maximum(1.0, drift / noise)
+        fresh = joined([memory.evidence, *(evidence(seen.units, seen.results, seen.accepted, day) for seen in kept)])
+        accepted = sum(int(seen.accepted.sum()) for seen in kept)
+        count = sum(len(seen.results) for seen in kept)
+        self.memory = replace(
+            memory,
+            weights=self._reweighed(memory.weights, evidence_of / effect, LUCK * (moments[0] / effect) ** 2, elapsed),
+            drift=drift,
+            noise=noise,
+            gains=np.append(memory.gains, live_gain)[-PERIODS_MAX:],
+            evidence=fresh.after(day - PERIODS_MAX),
+            day=day,
+            new_outcomes=memory.new_outcomes + count,
+            known=memory.known + count,
+            trades=memory.trades + accepted,
+        )
+        if day // DAYS_PER_GENERATION > self.memory.generation:
+            self._evolve(day // DAYS_PER_GENERATION)
+
+    def _weighed(self, kept: Sequence[Seen]) -> tuple[tuple[Vector, Vector], Matrix, float]:
+        """What each vector would have won over the anchor: in all, its variance if independent, and per regime."""
+        totals, variance = np.zeros(SIZE), np.zeros(SIZE)
+        per_regime = np.zeros_like(self.memory.weights)
+        live_gain = 0.0
+        for seen in kept:
+            passed = passes(self._library, seen.units).astype(np.float64)
+            differs = passed - passed[0]
+            results = seen.results * seen.strength
+            gained = differs @ results
+            totals += gained
+            variance += np.abs(differs) @ results**2
+            share = np.full(len(per_regime), self.options.other_regimes)
+            share[seen.regime] = 1.0
+            per_regime += share[:, None] * gained
+            live_gain += float((passes(self.memory.live[None, :], seen.units)[0] - passed[0]) @ results)
+        return (totals, variance), per_regime, live_gain
+
+    def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
+        rate = self._preset.learning_rate * self.options.learning_rate_scale
+        logarithms = np.log(weights) + rate * (gained - rate * luck)
+        scaled = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+        scaled /= scaled.sum(axis=1, keepdims=True)
+        back = 1.0 - (1.0 - DRAWN_BACK_PER_DAY) ** elapsed
+        mixed: Matrix = (1.0 - back) * scaled + back * self._prior
+        return mixed
+
+    def _evolve(self, generation: int) -> None:
+        random = np.random.default_rng([self._seed, 1, generation])
+        memory = self.memory
+        children, parents = heirs(memory.weights.mean(axis=0), random)
+        self._library[children] = jittered(self._library[parents], self.scale, random).astype(np.float32)
+        weights, drift, noise = memory.weights.copy(), memory.drift.copy(), memory.noise.copy()
+        # A parent with three children splits its weight into four equal parts; but the anchor stays whole.
+        family = 1.0 + np.bincount(parents, minlength=SIZE)
+        family[0] = 1.0
+        weights[:, children] = 0.0
+        weights /= family
+        weights[:, children] = weights[:, parents]
+        of_anchor = children[parents == 0]
+        weights[:, of_anchor] = ANCHOR_CHILD_SHARES * self._prior[of_anchor]
+        weights /= weights.sum(axis=1, keepdims=True)
+        drift[children], noise[children] = drift[parents], noise[parents]
+        self.memory = replace(
+            memory,
+            evolved=self._library[FIXED:].astype(np.float32),
+            weights=weights,
+            drift=drift,
+            noise=noise,
+            generation=generation,
+        )
+
+    def tilt(self) -> Vector:
+        """How far evidence has moved the weight of each vector; the half that evolves differs between learners."""
+        tilt: Vector = np.log(np.maximum(self.memory.weights.mean(axis=0), 1e-300) / self._prior)
+        tilt[FIXED:] = 0.0
+        tilt[:FIXED] -= tilt[0]
+        return tilt
+
+    def target(self, regime: int = 0, tilt: Vector | None = None) -> Vector:
+        weights = self.memory.weights[regime]
+        if tilt is not None:
+            weights = weights * np.exp(np.clip(self.options.pooled * tilt, -50.0, 50.0))
+            weights = weights / weights.sum()
+        return weighted_median(self._library, weights)
+
+    def design_effect(self, regime: int = 0) -> float:
+        """Weighted over the vectors that differ from the anchor."""
+        weights = self.memory.weights[regime][1:]
+        effects = np.maximum(1.0, self.memory.drift / self.memory.noise)[1:]
+        return float(weights @ effects / weights.sum())
+
+    def _move(self, day: int, regime: int, tilt: Vector | None, frozen: str | None) -> Explanation:
+        memory = self.memory
+        step = self._step(day, regime, tilt, frozen)
+        explanation = told(
+            step,
+            scale=self.scale,
+            evidence=memory.evidence,
+            preset=self.preset,
+            day=day,
+            new_outcomes=memory.new_outcomes,
+            anchor_weight=float(memory.weights[regime][0]),
+            design_effect=self.design_effect(regime),
+        )
+        moved = not np.array_equal(step.after, memory.live)
+        self.memory = replace(
+            memory,
+            live=step.after,
+            new_outcomes=0,
+            moved_day=day if moved else memory.moved_day,
+            held_until=day + self.options.cooldown_days if step.verdict == "rolled_back" else memory.held_until,
+            gains=np.empty(0) if step.verdict == "rolled_back" else memory.gains,
+        )
+        return explanation
+
+    def _step(self, day: int, regime: int, tilt: Vector | None, frozen: str | None) -> Step:
+        memory, options = self.memory, self.options
+
+        def hold(verdict: Any, reason: str) -> Step:
+            return Step(verdict, reason, memory.live, memory.live)
+
+        if frozen is not None:
+            return hold("held", frozen)
+        if memory.held_until is not None and day < memory.held_until:
+            days = memory.held_until - day
+            return hold("held", f"cooling down for another {days} {'day' if days == 1 else 'days'}")
+        if memory.trades < options.trades_min or memory.known < options.outcomes_min:
+            return hold(
+                "insufficient",
+                f"not enough evidence: {memory.trades} trades and {memory.known} known outcomes,"
+                f" {options.trades_min} and {options.outcomes_min} are needed",
+            )
+        t = self._t_of_gains()
+        if t is not None and t < ROLLBACK_T:
+            reason = (
+                f"back to the anchor: over its last {len(memory.gains)} periods the moved gate earned"
+                f" {memory.gains.mean():+.2f} R a period against the anchor (t = {t:.1f})"
+            )
+            return Step("rolled_back", reason, memory.live, self.scale.anchor.copy())
+        return self._toward(self.target(regime, tilt), day)
+
+    def _t_of_gains(self) -> float | None:
+        gains = self.memory.gains
+        if len(gains) < ROLLBACK_PERIODS_MIN or np.array_equal(self.memory.live, self.scale.anchor):
+            return None
+        error = gains.std(ddof=1) / np.sqrt(len(gains))
+        return float(gains.mean() / error) if error > 0.0 else None
+
+    def _toward(self, target: Vector, day: int) -> Step:
+        memory, options = self.memory, self.options
+        days = 1 if memory.moved_day is None else max(1, min(day - memory.moved_day, STEP_DAYS_MAX))
+        daily = np.full(len(target), options.step_max * days)
+        # The cap is a share of the span as a human sees it, and of its logarithm where the parameter is logarithmic.
+        cap = options.span_share_max * (self.scale.high - self.scale.low)
+        wanted = target - memory.live
+        step = np.clip(wanted, -np.minimum(daily, cap), np.minimum(daily, cap))
+        step[np.abs(wanted) < options.change_min] = 0.0
+        contradicted = self._contradicted(step, target)
+        step[list(contradicted)] = 0.0
+        reached = np.abs(wanted) <= np.minimum(daily, cap)
+        after = np.where(reached & (step != 0.0), target, memory.live + step)
+        bounds: tuple[Bound, ...] = tuple(
+            "target reached" if done else "daily step" if slow <= most else "share of the span"
+            for done, slow, most in zip(reached, daily, cap, strict=True)
+        )
+        moved = bool(np.any(step))
+        reason = "moved toward what pays" if moved else "no threshold has a reason to move"
+        return Step(
+            "moved" if moved else "held", reason, memory.live, self.scale.clipped(after), target, bounds, contradicted
+        )
+
+    def _contradicted(self, step: Vector, target: Vector) -> tuple[int, ...]:
+        """Where the signals on the way say the opposite: none is refused that gained, none taken that lost."""
+        found = []
+        for index in np.flatnonzero(step).tolist():
+            on_the_way = self.memory.evidence.on_the_way(self.memory.live, index, float(target[index]))
+            if len(on_the_way) and float(on_the_way.results.mean()) * step[index] > 0.0:
+                found.append(int(index))
+        return tuple(found)

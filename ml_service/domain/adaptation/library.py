@@ -1,0 +1,158 @@
+"""The library: whole threshold vectors that compete for weight, one row each, the anchor first.
+
+All of it is in units of the learner: `sign · value / spread`, so that a larger number is always tighter.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+SIZE = 400
+STAND_ASIDE = 10
+STAND_ASIDE_SHARE = 0.2
+STAND_ASIDE_SPREADS = (0.4, 4.0)
+"""How much tighter on everything the mildest and the strictest of them are."""
+KEPT_DEFAULT = 0.3
+"""Probability with which a parameter of a drawn vector keeps its default."""
+DRAWN_SPREADS = 1.2
+REPLACED = SIZE // 8
+JITTERED = 0.4
+JITTER_SPREADS = 0.35
+
+
+class Learnable(Protocol):
+    """A parameter as the learner sees it: `sense` is +1 where a value must reach the threshold, -1 where it must
+    not exceed it; `spread` is the usual spread of the values it judges."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sense(self) -> int: ...
+    @property
+    def default(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def spread(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From values to the learner's units and back."""
+
+    names: tuple[str, ...]
+    logarithmic: NDArray[np.bool_]
+    factor: Vector
+    defaults: Vector
+    bounds: Matrix
+    anchor: Vector
+    low: Vector
+    high: Vector
+
+    def units(self, values: Matrix) -> Matrix:
+        return self.measured(values) * self.factor
+
+    def measured(self, values: Matrix) -> Matrix:
+        if not self.logarithmic.any():
+            return values
+        positive = np.maximum(values, np.finfo(float).tiny)
+        return np.where(self.logarithmic, np.log(positive), values)
+
+    def values(self, units: Vector) -> Vector:
+        plain = units / self.factor
+        plain[self.logarithmic] = np.exp(plain[self.logarithmic])
+        # There and back costs a last digit; what stands on the anchor must be the default itself.
+        exact: Vector = np.where(units == self.anchor, self.defaults, np.clip(plain, self.bounds[0], self.bounds[1]))
+        return exact
+
+    def clipped(self, units: Matrix) -> Matrix:
+        return np.clip(units, self.low, self.high)
+
+
+def scale_of(parameters: Sequence[Learnable]) -> Scale:
+    for parameter in parameters:
+        check(parameter)
+    names = tuple(parameter.name for parameter in parameters)
+    logarithmic = np.array([getattr(parameter, "scale", "linear") == "log" for parameter in parameters])
+    factor = np.array([parameter.sense / parameter.spread for parameter in parameters])
+    defaults = np.array([parameter.default for parameter in parameters])
+    bounds = np.array([[parameter.low, parameter.high] for parameter in parameters]).T
+    plain = Scale(names, logarithmic, factor, defaults, bounds, defaults, bounds[0], bounds[1])
+    ends = plain.units(bounds)
+    return replace(plain, anchor=plain.units(defaults), low=ends.min(axis=0), high=ends.max(axis=0))
+
+
+def check(parameter: Learnable) -> None:
+    if parameter.sense not in (1, -1):
+        raise ValueError(f"{parameter.name}: expected a sense of +1 or -1, found {parameter.sense}")
+    if not (math.isfinite(parameter.spread) and parameter.spread > 0.0):
+        raise ValueError(f"{parameter.name}: expected a spread above 0, found {parameter.spread}")
+    if not parameter.low <= parameter.default <= parameter.high:
+        raise ValueError(
+            f"{parameter.name}: expected a default within {parameter.low} to {parameter.high},"
+            f" found {parameter.default}"
+        )
+
+
+def drawn(scale: Scale, seed: int, stand_aside: int) -> Matrix:
+    """The anchor, those that stand aside, and the rest around the anchor."""
+    random = np.random.default_rng([seed, 0])
+    shape = (SIZE, scale.anchor.size)
+    away = random.normal(0.0, DRAWN_SPREADS, shape) * (random.random(shape) >= KEPT_DEFAULT)
+    away[0] = 0.0
+    if stand_aside:
+        away[1 : stand_aside + 1] = np.geomspace(*STAND_ASIDE_SPREADS, stand_aside)[:, None]
+    return scale.clipped(scale.anchor + away)
+
+
+def prior(anchor_share: float, stand_aside: int) -> Vector:
+    """Before any evidence: most of the weight on the anchor, some of the rest on standing aside."""
+    rest = 1.0 - anchor_share
+    aside = STAND_ASIDE_SHARE * rest if stand_aside else 0.0
+    weights = np.full(SIZE, (rest - aside) / (SIZE - 1 - stand_aside))
+    weights[0] = anchor_share
+    if stand_aside:
+        weights[1 : stand_aside + 1] = aside / stand_aside
+    return weights
+
+
+def passes(vectors: Matrix, units: Matrix) -> NDArray[np.bool_]:
+    """One row per vector, one column per signal; what a signal does not carry stops nobody."""
+    carried = np.where(np.isnan(units), np.inf, units)
+    passed = np.ones((len(vectors), len(units)), dtype=np.bool_)
+    for parameter in range(vectors.shape[1]):
+        passed &= carried[:, parameter] >= vectors[:, parameter, None]
+    return passed
+
+
+def heirs(weights: Vector, random: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The lightest of the second half, and for each the parent that it becomes a copy of."""
+    half = SIZE // 2
+    lightest = half + np.argsort(weights[half:], kind="stable")[:REPLACED]
+    eligible = weights.copy()
+    eligible[lightest] = 0.0
+    return lightest, random.choice(SIZE, REPLACED, p=eligible / eligible.sum())
+
+
+def jittered(parents: Matrix, scale: Scale, random: np.random.Generator) -> Matrix:
+    moved = random.normal(0.0, JITTER_SPREADS, parents.shape) * (random.random(parents.shape) < JITTERED)
+    return scale.clipped(parents + moved)
+
+
+def weighted_median(columns: Matrix, weights: Vector) -> Vector:
+    """Per column, the value at which half of the weight lies on either side."""
+    order = np.argsort(columns, axis=0, kind="stable")
+    reached = np.cumsum(weights[order], axis=0) >= 0.5 * weights.sum()
+    first = np.argmax(reached, axis=0)
+    each = np.arange(columns.shape[1])
+    found: Vector = columns[order[first, each], each]
+    return found

@@ -1,0 +1,47 @@
+"""How boldly a learner moves, and what it does where the evidence is thin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ml_service.domain.adaptation.library import STAND_ASIDE
+
+PresetName = Literal["cautious", "balanced", "eager"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    anchor_share: float
+    """The weight that the default vector begins with, and is drawn back to."""
+    learning_rate: float
+    stand_aside: int = STAND_ASIDE
+
+
+PRESETS: Mapping[str, Preset] = {
+    "cautious": Preset(anchor_share=0.9, learning_rate=0.2, stand_aside=0),
+    "balanced": Preset(anchor_share=0.8, learning_rate=0.2),
+    "eager": Preset(anchor_share=0.9, learning_rate=0.3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    learning_rate_scale: float = 1.0
+    trades_min: int = 10
+    outcomes_min: int = 50
+    span_share_max: float = 0.10
+    change_min: float = 0.005
+    """In spreads. Smaller moves wait until they add up."""
+    step_max: float = 0.15
+    """In spreads a day."""
+    haircut: float = 0.05
+    """In R, taken off what was never traded: such results know neither slippage nor a queue."""
+    exploration: float = 0.0
+    """Share of the refused signals that are taken all the same, to learn from them."""
+    regimes: int = 1
+    other_regimes: float = 0.3
+    """How much evidence of another regime counts."""
+    pooled: float = 0.3
+    """How much the evidence of the user's other symbols counts."""
+    cooldown_days: int = 7
+    """After a rollback or an undo."""
