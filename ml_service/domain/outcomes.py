@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ml_service.domain.lessons import Lesson
 from ml_service.domain.types import Kept, Trade
 from ml_service.errors import FieldError, InvalidInput
 
@@ -63,6 +64,29 @@ class StoredOutcome:
     matched_decision_id: str | None
     quarantined: str | None
     """Why it is set apart, or None."""
+    lesson: Lesson | None = None
+    """The signal it can teach something about; None where no decision was found."""
+    released_at_ms: int | None = None
+    """When somebody had looked at it and let it out of quarantine."""
+    superseded_by: str | None = None
+    """The trade_id of the outcome that counts in its place."""
+
+    @property
+    def is_quarantined(self) -> bool:
+        return self.quarantined is not None and self.released_at_ms is None
+
+    def r(self, percent_per_r: float | None) -> float | None:
+        """Profit over risk: the outcome's own risk, else the signal's, else what a unit of risk is in percent."""
+        outcome, lesson = self.outcome, self.lesson
+        if outcome.r is not None:
+            return outcome.r
+        if lesson is not None and lesson.risk is not None and outcome.pnl is not None:
+            return outcome.pnl / lesson.risk
+        if outcome.pnl_percent is None:
+            return None
+        if lesson is not None and lesson.risk_percent is not None:
+            return outcome.pnl_percent / lesson.risk_percent
+        return outcome.pnl_percent / percent_per_r if percent_per_r else None
 
 
 Status = Literal["created", "duplicate", "conflict", "quarantined"]

@@ -1,6 +1,7 @@
 """What must be true of every parameter of the gate, the next one included."""
 
 import importlib
+import math
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,26 @@ def test_the_first_field_present_counts(parameter: Parameter) -> None:
 
 def passes(parameter: Parameter, value: float, threshold: float, side: Trade) -> bool:
     return meets(value, parameter.limit(threshold, side), parameter.comparison(side))
+
+
+@every_parameter
+@pytest.mark.parametrize("side", SIDES)
+def test_a_learner_that_only_knows_buys_judges_as_the_gate_does(parameter: Parameter, side: Trade) -> None:
+    for threshold in (parameter.low, parameter.default, parameter.high):
+        limit = parameter.limit(threshold, side)
+        for value in samples(parameter):
+            if abs(abs(value) - abs(limit)) < 1e-6:
+                continue  # At the limit itself, mirroring may cost the last digit.
+            gate = meets(value, limit, parameter.comparison(side))
+            assert (parameter.sense * parameter.facing(value, side) >= parameter.sense * threshold) == gate
+
+
+@every_parameter
+def test_the_usual_spread_fits_between_the_bounds(parameter: Parameter) -> None:
+    ends = (
+        (math.log(parameter.low), math.log(parameter.high))
+        if parameter.scale == "log"
+        else (parameter.low, parameter.high)
+    )
+
+    assert 0.0 < parameter.spread < ends[1] - ends[0]

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from ml_service.domain.gate import CODES, carried_value
+from ml_service.domain.lessons import Lesson
 from ml_service.domain.outcomes import Outcome, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import Decision, Forecast, Reason, ReasonVerdict, Signal, Thresholds, Verdict
@@ -193,7 +194,32 @@ def outcome_row(stored: StoredOutcome) -> dict[str, Any]:
     row["matched_decision_id"] = stored.matched_decision_id
     row["quarantined"] = stored.quarantined
     row["details"] = canonical(outcome.ignored) if outcome.ignored else None
+    row["lesson"] = lesson_document(stored.lesson) if stored.lesson is not None else None
     return row
+
+
+def lesson_document(lesson: Lesson) -> str:
+    document: dict[str, Any] = {
+        "values": lesson.values,
+        "by": [lesson.thresholds_symbol, lesson.thresholds_revision],
+        "taken": lesson.taken,
+    }
+    if lesson.propensity != 1.0:
+        document["propensity"] = lesson.propensity
+    for name in ("risk", "risk_percent", "regime"):
+        value = getattr(lesson, name)
+        if value is not None:
+            document[name] = value
+    return canonical(document)
+
+
+def lesson_from(text: str | None) -> Lesson | None:
+    if text is None:
+        return None
+    document = orjson.loads(text)
+    symbol, revision = document.pop("by")
+    values = tuple(document.pop("values"))
+    return Lesson(values=values, thresholds_symbol=symbol, thresholds_revision=revision, **document)
 
 
 def outcome_hash(outcome: Outcome) -> bytes:
@@ -211,4 +237,7 @@ def outcome_from(row: Row) -> StoredOutcome:
         match=row["match"],
         matched_decision_id=row["matched_decision_id"],
         quarantined=row["quarantined"],
+        lesson=lesson_from(row.get("lesson")),
+        released_at_ms=row.get("released_at_ms"),
+        superseded_by=row.get("superseded_by"),
     )

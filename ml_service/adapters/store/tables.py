@@ -129,9 +129,25 @@ outcomes = Table(
     Column("matched_decision_id", Text),
     Column("quarantined", Text),
     Column("details", Text),
+    Column("lesson", Text),
+    Column("released_at_ms", BigInteger),
+    Column("superseded_by", Text),
+    Column("learned_at_ms", BigInteger),
+    Column("pooled_at_ms", BigInteger),
+    Column("percent_per_r", Float),
     Index("outcomes_by_trade", "user_id", "trade_id", unique=True),
     Index("outcomes_by_time", "user_id", "effective_at_ms", "id"),
 )
+
+for mark in (outcomes.c.learned_at_ms, outcomes.c.pooled_at_ms):
+    waiting = outcomes.c.lesson.is_not(None) & mark.is_(None)
+    Index(
+        f"outcomes_not_{mark.name.removesuffix('_at_ms')}",
+        outcomes.c.user_id,
+        outcomes.c.symbol,
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 outcome_keys = Table(
     "outcome_keys",
@@ -235,4 +251,61 @@ cursors = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("state", LargeBinary),
+    Column("adapted_at_ms", BigInteger, nullable=False),
+    Column("held_until_ms", BigInteger, nullable=False),
+    Column("frozen", Text),
+    Column("last", Text),
+)
+
+learner_states = Table(
+    "learner_states",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("thresholds_revision", Integer, primary_key=True),
+    Column("state", LargeBinary, nullable=False),
+)
+
+adaptations = Table(
+    "adaptations",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("symbol", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("revision_before", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("undone_by", Integer),
+    Index("adaptations_by_scope", "user_id", "symbol", "revision"),
+    Index("adaptations_by_time", "user_id", "at_ms"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer),
+    Column("result", Text),
+    Column("error", Text),
+    Column("actor", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("started_at_ms", BigInteger),
+    Column("ended_at_ms", BigInteger),
+    Column("cancel_asked", Boolean, nullable=False),
+    Index("jobs_by_time", "created_at_ms"),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_service.adapters.store import tables as t
@@ -19,6 +19,7 @@ from ml_service.adapters.store.codec import (
 )
 from ml_service.domain.events import Event, JournalConflictFound, OutcomeReported
 from ml_service.domain.ids import made_at_ms
+from ml_service.domain.lessons import lesson_of
 from ml_service.domain.outcomes import MATCH_WINDOW_MS, Match, Outcome, Receipt, StoredOutcome, implausible
 from ml_service.domain.types import Decision, RecordedDecision
 
@@ -137,8 +138,7 @@ def find_decision_row(connection: Connection, user_id: str, decision_id: str) ->
 def decision_row_at(connection: Connection, user_id: str, decision_id: str, at_ms: int) -> Row | None:
     c = t.decisions.c
     query = select(t.decisions).where(c.user_id == user_id, c.evaluated_at_ms == at_ms, c.decision_id == decision_id)
-    row = connection.execute(query).mappings().first()
-    return dict(row) if row is not None else None
+    return row_of(connection, query)
 
 
 # ---- outcomes
@@ -185,39 +185,47 @@ def receipt(
 
 
 def weighed(connection: Connection, report: Reported) -> StoredOutcome:
-    match, decision_id = matched(connection, report.outcome, report.received_at_ms)
+    match, row = matched(connection, report.outcome)
     return StoredOutcome(
         outcome=report.outcome,
         received_at_ms=report.received_at_ms,
         match=match,
-        matched_decision_id=decision_id,
+        matched_decision_id=row["decision_id"] if row is not None else None,
         quarantined=implausible(report.outcome, report.received_at_ms),
+        lesson=lesson_of(decision_from(row)) if row is not None else None,
     )
 
 
-def matched(connection: Connection, outcome: Outcome, received_at_ms: int) -> tuple[Match, str | None]:
+def matched(connection: Connection, outcome: Outcome) -> tuple[Match, Row | None]:
     """The decision an outcome belongs to: named by id, by signal, or the nearest take just before it was opened."""
     if outcome.decision_id is not None:
-        if find_decision_row(connection, outcome.user_id, outcome.decision_id) is not None:
-            return "decision_id", outcome.decision_id
-        return "none", None
-    d = t.decisions
+        row = find_decision_row(connection, outcome.user_id, outcome.decision_id)
+        return ("decision_id", row) if row is not None else ("none", None)
     if outcome.signal_id is not None:
-        if find_decision_row(connection, outcome.user_id, outcome.signal_id) is not None:
-            return "signal_id", outcome.signal_id
-        found = connection.execute(
-            select(d.c.decision_id)
-            .where(d.c.user_id == outcome.user_id, d.c.signal_id == outcome.signal_id)
-            .order_by(d.c.evaluated_at_ms)
-            .limit(1)
-        ).scalar()
-        if found is not None:
-            return "signal_id", found
+        row = find_decision_row(connection, outcome.user_id, outcome.signal_id)
+        row = row or row_of_signal(connection, outcome.user_id, outcome.signal_id)
+        if row is not None:
+            return "signal_id", row
+    row = nearest_take(connection, outcome)
+    return ("nearest", row) if row is not None else ("none", None)
+
+
+def row_of_signal(connection: Connection, user_id: str, signal_id: str) -> Row | None:
+    d = t.decisions
+    return row_of(
+        connection,
+        select(d).where(d.c.user_id == user_id, d.c.signal_id == signal_id).order_by(d.c.evaluated_at_ms).limit(1),
+    )
+
+
+def nearest_take(connection: Connection, outcome: Outcome) -> Row | None:
     if outcome.opened_at_ms is None:
-        return "none", None
+        return None
+    d = t.decisions
     sides = ["BUY", "SELL"] if outcome.side is None else [outcome.side]
-    found = connection.execute(
-        select(d.c.decision_id)
+    return row_of(
+        connection,
+        select(d)
         .where(
             d.c.user_id == outcome.user_id,
             d.c.evaluated_at_ms >= outcome.opened_at_ms - MATCH_WINDOW_MS,
@@ -227,9 +235,13 @@ def matched(connection: Connection, outcome: Outcome, received_at_ms: int) -> tu
             d.c.decision == "take",
         )
         .order_by(d.c.evaluated_at_ms.desc())
-        .limit(1)
-    ).scalar()
-    return ("nearest", found) if found is not None else ("none", None)
+        .limit(1),
+    )
+
+
+def row_of(connection: Connection, query: Select[Any]) -> Row | None:
+    row = connection.execute(query).mappings().first()
+    return dict(row) if row is not None else None
 
 
 def find_outcome(connection: Connection, user_id: str, trade_id: str) -> StoredOutcome | None:

@@ -1,6 +1,6 @@
 """Confidence: how sure the signal is; the calibrated probability where a model judged it."""
 
-from ml_service.domain.parameters.spec import Parameter, at_least, same_limit
+from ml_service.domain.parameters.spec import Parameter, at_least, same_limit, same_value
 
 PARAMETER = Parameter(
     name="confidence_threshold",
@@ -12,4 +12,6 @@ PARAMETER = Parameter(
     value_high=1.0,
     comparison=at_least,
     limit=same_limit,
+    facing=same_value,
+    spread=0.12,
 )

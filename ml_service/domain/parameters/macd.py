@@ -1,6 +1,6 @@
 """MACD minus its signal line, in percent of the price, in the direction of the trade."""
 
-from ml_service.domain.parameters.spec import Parameter, at_least_for_buy, mirrored_limit
+from ml_service.domain.parameters.spec import Parameter, at_least_for_buy, mirrored_limit, mirrored_value
 
 PARAMETER = Parameter(
     name="macd_threshold",
@@ -12,4 +12,6 @@ PARAMETER = Parameter(
     value_high=None,
     comparison=at_least_for_buy,
     limit=mirrored_limit,
+    facing=mirrored_value,
+    spread=0.03,
 )

@@ -1,6 +1,6 @@
 """Momentum: the relative change in percent, whatever its direction."""
 
-from ml_service.domain.parameters.spec import Parameter, magnitude_at_least, same_limit
+from ml_service.domain.parameters.spec import Parameter, magnitude, magnitude_at_least, same_limit
 
 PARAMETER = Parameter(
     name="momentum_threshold",
@@ -12,4 +12,6 @@ PARAMETER = Parameter(
     value_high=None,
     comparison=magnitude_at_least,
     limit=same_limit,
+    facing=magnitude,
+    spread=1.5,
 )

@@ -8,6 +8,10 @@ def limit(threshold: float, side: Trade) -> float:
     return threshold if side == "BUY" else 100.0 - threshold
 
 
+def facing(value: float, side: Trade) -> float:
+    return value if side == "BUY" else 100.0 - value
+
+
 PARAMETER = Parameter(
     name="rsi_threshold",
     fields=("rsi",),
@@ -18,4 +22,7 @@ PARAMETER = Parameter(
     value_high=100.0,
     comparison=at_most_for_buy,
     limit=limit,
+    facing=facing,
+    spread=12.0,
+    sense=-1,
 )

@@ -23,6 +23,12 @@ class Parameter:
     comparison: Callable[[Trade], Comparison]
     limit: Callable[[float, Trade], float]
     """The threshold as this side sees it: SELL mirrors RSI and the signed parameters."""
+    facing: Callable[[float, Trade], float]
+    """A signal's value as a BUY would see it."""
+    spread: float
+    """The usual spread of those values where nothing was measured yet; of their logarithm on a log scale."""
+    sense: Literal[1, -1] = 1
+    """+1 where a BUY's value must reach the threshold, -1 where it must not exceed it."""
     scale: Literal["linear", "log"] = "linear"
 
 
@@ -41,6 +47,18 @@ def same_limit(threshold: float, side: Trade) -> float:
 def mirrored_limit(threshold: float, side: Trade) -> float:
     # 0.0 - x rather than -x: a threshold of 0 must not be shown as -0.0.
     return threshold if side == "BUY" else 0.0 - threshold
+
+
+def same_value(value: float, side: Trade) -> float:
+    return value
+
+
+def mirrored_value(value: float, side: Trade) -> float:
+    return value if side == "BUY" else 0.0 - value
+
+
+def magnitude(value: float, side: Trade) -> float:
+    return abs(value)
 
 
 def at_least(side: Trade) -> Comparison:

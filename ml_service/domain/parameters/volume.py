@@ -1,6 +1,6 @@
 """Quote volume of the last 24 hours: enough of a market to trade in."""
 
-from ml_service.domain.parameters.spec import Parameter, at_least, same_limit
+from ml_service.domain.parameters.spec import Parameter, at_least, same_limit, same_value
 
 PARAMETER = Parameter(
     name="volume_threshold",
@@ -12,5 +12,7 @@ PARAMETER = Parameter(
     value_high=None,
     comparison=at_least,
     limit=same_limit,
+    facing=same_value,
+    spread=0.9,
     scale="log",
 )

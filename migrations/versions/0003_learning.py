@@ -1,0 +1,96 @@
+"""What learning needs: lessons beside outcomes, learners with their former states, adaptations, jobs."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+LOSES = (
+    "everything that was learned: the state of every learner, and the explanations of all adaptations",
+    "what each outcome taught, which corrections it had, and which outcomes were released from quarantine",
+    "jobs and their results",
+)
+
+ADDED = (
+    ("lesson", sa.Text()),
+    ("released_at_ms", sa.BigInteger()),
+    ("superseded_by", sa.Text()),
+    ("learned_at_ms", sa.BigInteger()),
+    ("pooled_at_ms", sa.BigInteger()),
+    ("percent_per_r", sa.Float()),
+)
+
+
+def upgrade() -> None:
+    for name, kind in ADDED:
+        op.add_column("outcomes", sa.Column(name, kind))
+    for mark in ("learned", "pooled"):
+        waiting = sa.text(f"lesson IS NOT NULL AND {mark}_at_ms IS NULL")
+        op.create_index(
+            f"outcomes_not_{mark}",
+            "outcomes",
+            ["user_id", "symbol"],
+            sqlite_where=waiting,
+            postgresql_where=waiting,
+        )
+    op.create_table(
+        "learners",
+        sa.Column("user_id", sa.Text, primary_key=True),
+        sa.Column("symbol", sa.Text, primary_key=True),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("state", sa.LargeBinary),
+        sa.Column("adapted_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("held_until_ms", sa.BigInteger, nullable=False),
+        sa.Column("frozen", sa.Text),
+        sa.Column("last", sa.Text),
+    )
+    op.create_table(
+        "learner_states",
+        sa.Column("user_id", sa.Text, primary_key=True),
+        sa.Column("symbol", sa.Text, primary_key=True),
+        sa.Column("thresholds_revision", sa.Integer, primary_key=True),
+        sa.Column("state", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "adaptations",
+        sa.Column("user_id", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("symbol", sa.Text, nullable=False),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("revision_before", sa.Integer, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("explanation", sa.Text, nullable=False),
+        sa.Column("undone_by", sa.Integer),
+    )
+    op.create_index("adaptations_by_scope", "adaptations", ["user_id", "symbol", "revision"])
+    op.create_index("adaptations_by_time", "adaptations", ["user_id", "at_ms"])
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("request", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("done", sa.Integer, nullable=False),
+        sa.Column("total", sa.Integer),
+        sa.Column("result", sa.Text),
+        sa.Column("error", sa.Text),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("started_at_ms", sa.BigInteger),
+        sa.Column("ended_at_ms", sa.BigInteger),
+        sa.Column("cancel_asked", sa.Boolean, nullable=False),
+    )
+    op.create_index("jobs_by_time", "jobs", ["created_at_ms"])
+
+
+def downgrade() -> None:
+    for table in ("jobs", "adaptations", "learner_states", "learners"):
+        op.drop_table(table)
+    for mark in ("learned", "pooled"):
+        op.drop_index(f"outcomes_not_{mark}", "outcomes")
+    for name, _ in reversed(ADDED):
+        op.drop_column("outcomes", name)

@@ -1,0 +1,60 @@
+"""What an outcome can teach: the signal that it came from, as a learner sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml_service.domain.gate import carried_value
+from ml_service.domain.parameters import PARAMETERS
+from ml_service.domain.types import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Kept beside the outcome, so that learning does not depend on how long decisions are kept."""
+
+    values: tuple[float | None, ...]
+    """In the order of the shelf, as a BUY would see them; None where the signal carried nothing."""
+    thresholds_symbol: str
+    thresholds_revision: int
+    taken: bool
+    propensity: float = 1.0
+    """How likely the decision was to come out as it did."""
+    risk: float | None = None
+    """What the signal put at stake, in quote currency …"""
+    risk_percent: float | None = None
+    """… or in percent of the price, from its stop."""
+    regime: str | None = None
+
+
+def lesson_of(decision: Decision) -> Lesson | None:
+    """None where the gate had nothing to judge, so that no threshold can be to blame."""
+    side = decision.signal.action
+    if side not in ("BUY", "SELL"):
+        return None
+    carried = [carried_value(parameter, decision.signal, decision.forecast) for parameter in PARAMETERS.values()]
+    if all(value is None for value in carried):
+        return None
+    return Lesson(
+        values=tuple(
+            None if value is None else parameter.facing(value, side)
+            for parameter, value in zip(PARAMETERS.values(), carried, strict=True)
+        ),
+        thresholds_symbol=decision.thresholds.symbol,
+        thresholds_revision=decision.thresholds.revision,
+        taken=decision.verdict.decision == "take",
+        risk=positive(decision.signal.details.get("risk")),
+        risk_percent=stop_distance(decision.signal.details),
+        regime=decision.forecast.regime if decision.forecast is not None else None,
+    )
+
+
+def stop_distance(details: Mapping[str, Any]) -> float | None:
+    price, stop = positive(details.get("price")), positive(details.get("stop"))
+    if price is None or stop is None:
+        return None
+    return positive(100.0 * abs(price - stop) / price)
+
+
+def positive(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0.0 else None
