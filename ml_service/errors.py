@@ -33,6 +33,13 @@ class ServiceError(Exception):
     code = "internal"
 
 
+class Overtaken(Exception):
+    """Raised inside a transaction to undo it: somebody else wrote first, so all of it is to be read and done again.
+
+    It never leaves a use-case, so it stands outside the tree.
+    """
+
+
 class Refused(ServiceError):
     code = "refused"
 

@@ -6,9 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from ml_service.domain.adaptation.cycle import Recent, Waiting
+from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.audit import AuditEntry
 from ml_service.domain.events import Event
+from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.learner import Adaptation, Learner
 from ml_service.domain.outcomes import Outcome, Receipt, StoredOutcome
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
@@ -56,6 +60,7 @@ class Reading(Protocol):
         """What moved; None when nothing did."""
 
     def thresholds_revision(self, user_id: str, symbol: str, revision: int) -> Thresholds | None: ...
+    def thresholds_newest(self, user_id: str, symbol: str) -> Thresholds | None: ...
     def thresholds_at(self, user_id: str, symbol: str, at_ms: int) -> Thresholds | None: ...
     def thresholds_history(
         self, user_id: str, symbol: str | None, cursor: str | None, limit: int
@@ -69,6 +74,35 @@ class Reading(Protocol):
         """Whether the stored row still carries the hash of its content."""
 
     def outcomes(self, user_id: str, period: Period, cursor: str | None, limit: int) -> Page[StoredOutcome]: ...
+    def learner(self, user_id: str, symbol: str) -> Learner:
+        """As it stands; revision 0 where there is none yet."""
+
+    def scopes_waiting(self) -> list[tuple[str, str]]:
+        """Every user and symbol with something new to learn from."""
+
+    def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
+        """What the scope was not told yet, oldest first."""
+
+    def recent(self, user_id: str, symbol: str) -> Recent: ...
+    def anchor(self, user_id: str, symbol: str) -> Mapping[str, float] | None:
+        """The thresholds last set by hand, for the symbol or else for all; None where none ever were."""
+
+    def adaptation(self, user_id: str, adaptation_id: str) -> Adaptation | None: ...
+    def adaptation_before(self, user_id: str, symbol: str) -> Adaptation | None:
+        """The latest of the scope that was not taken back."""
+
+    def adaptations_of(
+        self, user_id: str, scopes: Iterable[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], Adaptation]: ...
+    def adaptations(self, user_id: str, symbol: str | None, cursor: str | None, limit: int) -> Page[Adaptation]: ...
+    def former_state(self, user_id: str, symbol: str, thresholds_revision: int) -> Learned | None:
+        """What was known while that revision decided; the last three are kept."""
+
+    def job(self, job_id: str) -> Job | None: ...
+    def jobs(self, kind: str | None, state: str | None, cursor: str | None, limit: int) -> Page[Job]: ...
+    def open_jobs(self, kind: str | None = None) -> list[Job]:
+        """What waits or runs, oldest first."""
+
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...
@@ -85,6 +119,21 @@ class Writing(Reading, Protocol):
     def save_thresholds(self, thresholds: Thresholds) -> bool:
         """Write the revision if it is the next one; False when another writer was faster."""
 
+    def save_learner(self, learner: Learner) -> bool:
+        """Write the revision if it is the next one; False when another was faster."""
+
+    def mark_learned(self, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
+        """False when one of the outcomes was learned from by another in the meantime."""
+
+    def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None: ...
+    def save_adaptation(self, adaptation: Adaptation, state_before: Learned | None) -> None: ...
+    def mark_undone(self, adaptation: Adaptation, revision: int) -> None: ...
+    def lock_jobs(self) -> None:
+        """Nobody else opens or cancels a job before this transaction has ended."""
+
+    def save_job(self, job: Job) -> None: ...
+    def update_job(self, job: Job) -> None: ...
+    def ask_to_cancel(self, job_id: str) -> None: ...
     def save_kill(self, kill: Kill) -> None: ...
     def keys_to_change(self) -> tuple[ApiKey, ...]:
         """Every key; nobody else changes one before this transaction has ended."""

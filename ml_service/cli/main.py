@@ -6,6 +6,7 @@ from typing import NoReturn
 import typer
 
 from ml_service.cli.commands import (
+    adapt,
     check_config,
     keys,
     kill_switch,
@@ -22,6 +23,7 @@ cli.command("run")(processes.run)
 cli.command("web")(processes.web)
 cli.command("worker")(processes.worker)
 cli.command("check-config")(check_config.check_config)
+cli.command("adapt")(adapt.adapt)
 cli.command("kill-switch")(kill_switch.kill_switch)
 cli.command("replay")(replay.replay)
 cli.command("verify-audit")(verify_audit.verify_audit)

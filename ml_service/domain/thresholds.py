@@ -43,6 +43,11 @@ def wrong(name: str, value: float, policy: GatePolicy) -> FieldError | None:
     return None
 
 
+def moved_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, list[float]]:
+    """What an audit entry tells of a change: each value that is another now, with the one it had."""
+    return {name: [before[name], value] for name, value in after.items() if name in before and before[name] != value}
+
+
 def policy_from(document: Mapping[str, Any]) -> GatePolicy:
     """The gate's policy as a stored settings document tells it; what joined the shelf later has its defaults."""
     return {

@@ -79,7 +79,7 @@ class Settings(Section):
 
     @cached_property
     def adaptation_policy(self) -> AdaptationPolicy:
-        return AdaptationPolicy(**self.adaptation.model_dump())
+        return AdaptationPolicy(**self.adaptation.model_dump(exclude={"automatic"}))
 
     def document(self) -> dict[str, Any]:
         """What a decision stores of the settings: neither a secret nor a path of this host is in it."""

@@ -1,20 +1,47 @@
-"""Set thresholds by hand, or put the defaults back: each time a new revision, and a way to see who did it."""
+"""Set thresholds by hand, put the defaults back, or bring a former revision back: each time a new revision.
+
+The learner of the scope begins anew around the new vector: what it knew was learned around another one.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from ml_service.domain.events import ThresholdsChanged
-from ml_service.domain.thresholds import bounded, set_values
+from ml_service.domain.thresholds import bounded, moved_between, set_values
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Thresholds
-from ml_service.errors import Conflict
+from ml_service.errors import Conflict, NotFound, Overtaken
 from ml_service.ports import Store, Writing
 
 ATTEMPTS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Set:
+    """The values to change; all others stay."""
+
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Every default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The values of a former revision."""
+
+    revision: int
+
+
+Wanted = Set | Reset | Restore
+SOURCES: Mapping[type[Wanted], str] = {Set: "set", Reset: "reset", Restore: "restore"}
+
+
 def set_thresholds(
     user_id: str,
     symbol: str,
-    wanted: Mapping[str, float] | None,
+    wanted: Wanted,
     *,
     reason: str,
     actor: str,
@@ -23,28 +50,29 @@ def set_thresholds(
     now_ms: int,
     store: Store,
 ) -> Thresholds:
-    """`wanted` names the values to change; None puts every default back."""
     for _ in range(ATTEMPTS):
-        with store.begin() as tx:
-            own = tx.thresholds_head(user_id, symbol)
-            current = current_values(tx, own, user_id, policy)
-            values = defaults(policy) if wanted is None else set_values(current, wanted, policy)
-            if own is not None and own.values == values:
-                return own
-            following = Thresholds(
-                user_id=user_id,
-                symbol=symbol,
-                revision=(own.revision if own is not None else 0) + 1,
-                values=values,
-                changed_at_ms=max(now_ms, own.changed_at_ms if own is not None else 0),
-                source="reset" if wanted is None else "set",
-                reason=reason,
-                actor=actor,
-                settings_hash=settings_hash,
-            )
-            if tx.save_thresholds(following):
-                tell(tx, following, current, now_ms)
+        try:
+            with store.begin() as tx:
+                own = tx.thresholds_head(user_id, symbol)
+                current = current_values(tx, own, user_id, policy)
+                values = wanted_values(tx, wanted, current, user_id, symbol, policy)
+                if own is not None and own.values == values:
+                    return own
+                following = Thresholds(
+                    user_id=user_id,
+                    symbol=symbol,
+                    revision=(own.revision if own is not None else 0) + 1,
+                    values=values,
+                    changed_at_ms=max(now_ms, own.changed_at_ms if own is not None else 0),
+                    source=SOURCES[type(wanted)],
+                    reason=reason,
+                    actor=actor,
+                    settings_hash=settings_hash,
+                )
+                write(tx, following, current, now_ms)
                 return following
+        except Overtaken:
+            continue
     raise Conflict("the thresholds were changed by others at the same moment, again and again; try once more")
 
 
@@ -53,17 +81,42 @@ def current_values(tx: Writing, own: Thresholds | None, user_id: str, policy: Ga
     return bounded(inherited, policy).values if inherited is not None else defaults(policy)
 
 
+def wanted_values(
+    tx: Writing, wanted: Wanted, current: Mapping[str, float], user_id: str, symbol: str, policy: GatePolicy
+) -> Mapping[str, float]:
+    match wanted:
+        case Set(values):
+            return set_values(current, values, policy)
+        case Restore(revision):
+            former = tx.thresholds_revision(user_id, symbol, revision)
+            if former is None:
+                raise NotFound(f"no revision {revision} of the thresholds for {symbol}")
+            return bounded(former, policy).values
+        case Reset():
+            return defaults(policy)
+
+
 def defaults(policy: GatePolicy) -> dict[str, float]:
     return {name: limits.default for name, limits in policy.items()}
 
 
-def tell(tx: Writing, following: Thresholds, before: Mapping[str, float], now_ms: int) -> None:
-    moved = {name: [before[name], value] for name, value in following.values.items() if before.get(name) != value}
+def write(tx: Writing, following: Thresholds, before: Mapping[str, float], now_ms: int) -> None:
+    if not tx.save_thresholds(following):
+        raise Overtaken
+    learner = tx.learner(following.user_id, following.symbol)
+    if learner.learned is not None and not tx.save_learner(
+        replace(learner, revision=learner.revision + 1, learned=None, held_until_ms=0)
+    ):
+        raise Overtaken
     tx.publish(ThresholdsChanged(following.user_id, following.symbol, following.revision, following.source), now_ms)
     tx.append_audit(
         now_ms,
         following.actor,
         f"thresholds.{following.source}",
         f"{following.user_id}/{following.symbol}",
-        {"revision": following.revision, "moved": moved, "reason": following.reason},
+        {
+            "revision": following.revision,
+            "moved": moved_between(before, following.values),
+            "reason": following.reason,
+        },
     )

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-RouteScope = Literal["public", "metrics", "own", "service", "admin"]
+RouteScope = Literal["public", "metrics", "own", "own_or_cron", "cron", "service", "admin"]
 """public: anybody; metrics: trusted addresses, else admin; own: the user's key, or a service for that user;
-service: service or admin; admin: admin alone."""
+own_or_cron: a cron key besides, for any user; cron: cron or admin; service: service or admin; admin: admin alone."""
 
 LaneName = Literal["free", "decide", "store", "record", "slow", "shed"]
 

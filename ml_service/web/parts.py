@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from flask import current_app
 
+from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.types import GatePolicy
 from ml_service.ports import IdempotencyKeys, KillFile, Recorder, Snapshot, Store
@@ -38,6 +39,7 @@ class Live:
     body_bytes_max: int
     batch_bytes_max: int
     metrics_enabled: bool
+    adaptation: AdaptationPolicy
 
 
 @dataclass(slots=True)

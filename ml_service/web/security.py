@@ -84,6 +84,14 @@ def is_loopback(address: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
+NEEDED = {
+    "service": "this route needs a service or an admin key",
+    "cron": "this route needs a cron or the admin key",
+    "admin": "this route needs the admin key",
+    "metrics": "this route needs the admin key",
+}
+
+
 def authorize(contract: Contract, call: Call, user_id: str | None) -> None:
     if contract.scope == "public":
         return
@@ -94,17 +102,14 @@ def authorize(contract: Contract, call: Call, user_id: str | None) -> None:
         raise Unauthenticated("this route needs a key in X-API-Key")
     if caller.scope == "admin":
         return
-    match contract.scope:
-        case "own":
-            if caller.scope == "cron":
-                raise Forbidden("a cron key may only adapt")
+    if contract.scope in ("own", "own_or_cron"):
+        if caller.scope != "cron":
             if user_id is not None:
                 require_user(caller, user_id)
-        case "service":
-            if caller.scope != "service":
-                raise Forbidden("this route needs a service or an admin key")
-        case _:
-            raise Forbidden("this route needs the admin key")
+        elif contract.scope == "own":
+            raise Forbidden("a cron key may only adapt")
+    elif caller.scope != contract.scope:
+        raise Forbidden(NEEDED[contract.scope])
 
 
 def require_user(caller: Principal | None, user_id: str) -> None:

@@ -333,6 +333,7 @@ def live(settings: Settings, seeded: dict[str, Any]) -> Live:
         body_bytes_max=settings.server.body_bytes_max,
         batch_bytes_max=settings.server.batch_bytes_max,
         metrics_enabled=settings.monitoring.metrics_enabled,
+        adaptation=settings.adaptation_policy,
     )
 
 

@@ -1,10 +1,11 @@
-"""The worker's loop: events, then what is due, then a short sleep; stops on SIGTERM."""
+"""The worker's loop: events, then what is due, then a slice of a job, then a short sleep; stops on SIGTERM."""
 
 import logging
 
 from ml_service.adapters.process import Stop
 from ml_service.errors import Unavailable
 from ml_service.settings import Settings, load_settings
+from ml_service.worker.jobs import JobRunner
 from ml_service.worker.outbox import hand_out
 from ml_service.worker.schedule import Schedule, tasks
 from ml_service.worker.wiring import open_process
@@ -20,6 +21,7 @@ def run_worker(settings: Settings) -> None:
     process = open_process(settings, stopping)
     parts = process.parts
     schedule = Schedule(tasks(parts))
+    jobs = JobRunner()
     try:
         while not stopping.is_set():
             pause = ROUND_SECONDS
@@ -28,6 +30,8 @@ def run_worker(settings: Settings) -> None:
                     if hand_out(parts):
                         pause = 0.0
                     schedule.run_due(parts)
+                    if jobs.work(parts):
+                        pause = 0.0
                 else:
                     pause = PAUSE_SECONDS
             except Unavailable as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_service.ports import Notifier, Outbox, Recorder, Retention, Store, TradesTable
+from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
 
 
@@ -14,6 +15,9 @@ class Parts:
     recorder: Recorder
     retention: Retention
     notifier: Notifier
+    rules: Rules
+    adapts_by_itself: bool
+    entropy: Callable[[int], bytes]
     trades: TradesTable | None
     trades_poll_seconds: float
     ages: Ages

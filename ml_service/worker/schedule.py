@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from ml_service.errors import Unavailable
 from ml_service.usecases.import_trades import import_trades
+from ml_service.usecases.jobs import open_job
 from ml_service.usecases.prune import prune
 from ml_service.worker.parts import Parts
 
 logger = logging.getLogger(__name__)
+
+ADAPT_SECONDS = 900.0
+"""How often the worker looks for what is due; how often a scope adapts is a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ def read_trades(parts: Parts) -> None:
         logger.warning("trades table: %s", complaint)
 
 
+def adapt_what_waits(parts: Parts) -> None:
+    """Asks for the job when there is something to learn from; which scopes are due, it finds out itself."""
+    if not parts.adapts_by_itself:
+        return
+    with parts.store.read() as reading:
+        if not reading.scopes_waiting():
+            return
+    open_job("adapt_all", {}, actor="worker", now_ms=parts.now_ms(), store=parts.store, entropy=parts.entropy)
+
+
 def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
@@ -45,6 +59,7 @@ def tasks(parts: Parts) -> tuple[Task, ...]:
     return (
         Task("trades", parts.trades_poll_seconds, read_trades),
         Task("tidy", 60.0, tidy),
+        Task("adapt", ADAPT_SECONDS, adapt_what_waits),
         Task("prune", 300.0, prune_old_rows),
     )
 

@@ -1,5 +1,6 @@
 """Settings into parts: the only file of the worker that names adapters."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from ml_service.adapters.leader import FileLeader, PostgresLeader
 from ml_service.adapters.notify.log import LogChannel
 from ml_service.adapters.process import Stop
 from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.outbox import SqlOutbox
 from ml_service.adapters.store.recorder import DirectRecorder
@@ -16,6 +18,7 @@ from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.trades_table import SqlTradesTable
 from ml_service.settings import Settings
+from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
 from ml_service.worker.parts import Parts
 
@@ -46,8 +49,12 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
     generation = page.mark("generation")
     simulated_ms = simulated(settings, page)
 
+    head = AuditHead(settings.data_dir)
+
     def committed(what: Committed) -> None:
         generation.bump()
+        if what.audit_head is not None:
+            head.remember(*what.audit_head)
 
     store = SqlStore(database, committed)
     retention = SqlRetention(database)
@@ -58,6 +65,9 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         recorder=DirectRecorder(database),
         retention=retention,
         notifier=LogChannel(),
+        rules=Rules(settings.gate_policy, settings.adaptation_policy, settings.hash),
+        adapts_by_itself=settings.adaptation.automatic,
+        entropy=os.urandom,
         trades=SqlTradesTable(trades.url.get_secret_value(), trades.table) if trades.url is not None else None,
         trades_poll_seconds=trades.poll_seconds,
         ages=Ages(**settings.retention.model_dump()),

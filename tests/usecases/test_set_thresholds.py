@@ -11,7 +11,7 @@ from ml_service.domain.audit import flaws
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Limits, Thresholds
 from ml_service.errors import Conflict, InvalidInput
-from ml_service.usecases.set_thresholds import set_thresholds
+from ml_service.usecases.set_thresholds import Reset, Set, set_thresholds
 from tests.builders import HASH, NOW_MS, policy, values
 
 
@@ -26,7 +26,7 @@ def change(
     return set_thresholds(
         user_id,
         symbol,
-        wanted,
+        Set(wanted) if wanted is not None else Reset(),
         reason="a test",
         actor="tester",
         policy=gate or policy(),

@@ -1,5 +1,6 @@
 """The worker's parts over a real store, with an alert channel that can be asked."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.adaptation import AdaptationPolicy
+from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
 from ml_service.worker.parts import Parts
-from tests.builders import NOW_MS
+from tests.builders import HASH, NOW_MS, policy
 from tests.fakes import Alerts
 
 
@@ -38,6 +41,9 @@ class Bench:
             recorder=DirectRecorder(self.database),
             retention=SqlRetention(self.database),
             notifier=self.alerts,
+            rules=Rules(policy(), AdaptationPolicy(), HASH),
+            adapts_by_itself=True,
+            entropy=os.urandom,
             trades=None,
             trades_poll_seconds=30.0,
             ages=Ages(30, 730, None, 7, 24, 500),

@@ -10,8 +10,10 @@ from ml_service.adapters.store.counts import CountsReading
 from ml_service.adapters.store.cursor_rows import CursorsReading, CursorsWriting
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.decision_rows import DecisionsReading
+from ml_service.adapters.store.job_rows import JobsReading, JobsWriting
 from ml_service.adapters.store.key_rows import KeysReading, KeysWriting
 from ml_service.adapters.store.kill_rows import KillReading, KillWriting
+from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
 from ml_service.adapters.store.outcome_rows import OutcomesReading
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
@@ -51,6 +53,8 @@ class SqlReading(
     ThresholdsReading,
     DecisionsReading,
     OutcomesReading,
+    LearnersReading,
+    JobsReading,
     SettingsReading,
     KillReading,
     KeysReading,
@@ -64,6 +68,8 @@ class SqlReading(
 class SqlWriting(
     SqlReading,
     ThresholdsWriting,
+    LearnersWriting,
+    JobsWriting,
     SettingsWriting,
     KillWriting,
     KeysWriting,

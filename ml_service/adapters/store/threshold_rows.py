@@ -22,6 +22,13 @@ class ThresholdsReading(Look):
             thresholds_from,
         )
 
+    def thresholds_newest(self, user_id: str, symbol: str) -> Thresholds | None:
+        c = t.thresholds.c
+        return self._first(
+            select(t.thresholds).where(c.user_id == user_id, c.symbol == symbol).order_by(c.revision.desc()).limit(1),
+            thresholds_from,
+        )
+
     def thresholds_at(self, user_id: str, symbol: str, at_ms: int) -> Thresholds | None:
         c = t.thresholds.c
         return self._first(

@@ -5,7 +5,7 @@ necessary: a prior that weight is drawn back to, evidence discounted for outcome
 that follow the weighted median of the library by small steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,21 @@ class Memory:
     known: int = 0
     trades: int = 0
 
+    def rebased(self, today: int) -> "Memory":
+        """The same memory on a clock that was set back: what was learned keeps its distance, and nothing waits for
+        days that will not come."""
+        if self.day is None or self.day <= today + 1:
+            return self
+        back = self.day - today
+        return replace(
+            self,
+            day=today,
+            moved_day=None if self.moved_day is None else self.moved_day - back,
+            held_until=None if self.held_until is None else self.held_until - back,
+            evidence=replace(self.evidence, days=self.evidence.days - np.int32(back)),
+            generation=min(self.generation, today // DAYS_PER_GENERATION),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -93,6 +108,19 @@ class Seen:
     results: Vector
     strength: Vector
     regime: int
+
+
+def tilted(weights: Matrix, before: Vector) -> Vector:
+    """How far evidence has moved the weight of each vector; the half that evolves differs between learners."""
+    tilt: Vector = np.log(np.maximum(weights.mean(axis=0), 1e-300) / before)
+    tilt -= tilt[0]
+    tilt[FIXED:] = 0.0
+    return tilt
+
+
+def net_result(result: float, accepted: bool, haircut: float) -> float:
+    """What is learned from one result: less what a trade that was never made would have cost, and within bounds."""
+    return float(np.clip(result - (0.0 if accepted else haircut), -R_CLIP, R_CLIP))
 
 
 class Anchored:
@@ -127,6 +155,12 @@ class Anchored:
         values = self.scale.values(self.memory.live)
         return {name: float(value) for name, value in zip(self.scale.names, values, strict=True)}
 
+    def stand_on(self, values: Mapping[str, float]) -> None:
+        """The thresholds were changed by others; from here on, these are the ones that move."""
+        if self.thresholds() != dict(values):
+            row = np.array([[values[name] for name in self.scale.names]])
+            self.memory = replace(self.memory, live=self.scale.clipped(self.scale.units(row))[0])
+
     def decide(self, values: ArrayLike) -> tuple[Flags, Vector]:
         """One row per signal, one column per parameter, NaN where a signal carries nothing."""
         units = self.scale.units(np.asarray(values, dtype=np.float64))
@@ -150,9 +184,13 @@ class Anchored:
         results: ArrayLike,
         *,
         weight: ArrayLike = 1.0,
+        instead_of: ArrayLike = 0.0,
         regime: int = 0,
     ) -> None:
-        """Results in R, NaN where none is known. They wait until their period is settled."""
+        """Results in R, NaN where none is known. They wait until their period is settled.
+
+        `instead_of` is the net result that was observed before, where a result is put right: the difference counts.
+        """
         found = np.asarray(results, dtype=np.float64)
         known = np.isfinite(found)
         if not known.any():
@@ -160,7 +198,8 @@ class Anchored:
         taken = np.asarray(accepted, dtype=np.bool_)[known]
         chance = np.broadcast_to(np.asarray(propensity, dtype=np.float64), found.shape)[known]
         strength = np.broadcast_to(np.asarray(weight, dtype=np.float64), found.shape)[known]
-        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP)
+        former = np.broadcast_to(np.asarray(instead_of, dtype=np.float64), found.shape)[known]
+        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP) - former
         self._seen.append(
             Seen(
                 units=self.scale.units(np.asarray(values, dtype=np.float64)[known]),
@@ -176,7 +215,8 @@ class Anchored:
     ) -> Explanation | None:
         """Settle the day and move; None, and nothing changed, without new evidence or on a day that was settled.
 
-        `tilt` is what the user's other symbols have learned, from `Anchored.tilt`; `frozen` says why nothing may move.
+        `tilt` is what the user's other symbols have taught, from a learner of all of them; `frozen` says why nothing
+        may move.
         """
         if self.memory.day is not None and day <= self.memory.day and self._seen:
             return None
@@ -269,11 +309,7 @@ class Anchored:
         )
 
     def tilt(self) -> Vector:
-        """How far evidence has moved the weight of each vector; the half that evolves differs between learners."""
-        tilt: Vector = np.log(np.maximum(self.memory.weights.mean(axis=0), 1e-300) / self._prior)
-        tilt[FIXED:] = 0.0
-        tilt[:FIXED] -= tilt[0]
-        return tilt
+        return tilted(self.memory.weights, self._prior)
 
     def target(self, regime: int = 0, tilt: Vector | None = None) -> Vector:
         weights = self.memory.weights[regime]

@@ -17,6 +17,10 @@ SCORE_WEIGHTS: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class AdaptationPolicy:
+    preset: str = "balanced"
+    """cautious, balanced or eager."""
+    pooling: float = 0.3
+    """How much the evidence of a user's other symbols counts; 0 lets every symbol learn alone."""
     learning_rate: float = 0.01
     """0.01 stands for a step weight (eta) of 0.2, proportionally."""
     learning_rate_min: float = 0.001

@@ -1,12 +1,14 @@
 """The table of contents: a new group of routes is one file here and one line below."""
 
-from . import admin, decisions, docs, health, kill_switch, outcomes, reports, signals, thresholds
+from . import adaptations, admin, decisions, docs, health, jobs, kill_switch, outcomes, reports, signals, thresholds
 
 BLUEPRINTS = (
     signals.signals,
     outcomes.outcomes,
     decisions.decisions,
     thresholds.thresholds,
+    adaptations.adaptations,
+    jobs.jobs,
     kill_switch.kill_switch,
     reports.reports,
     admin.admin,

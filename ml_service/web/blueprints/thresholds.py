@@ -1,18 +1,24 @@
 """Thresholds: read them, set them by hand, put the defaults back, see every revision."""
 
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from ml_service.domain.types import ANY_SYMBOL, Thresholds
-from ml_service.usecases.set_thresholds import set_thresholds
+from ml_service.errors import Unavailable
+from ml_service.usecases.set_thresholds import Reset, Restore, Set, Wanted, set_thresholds
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
+from ml_service.web.schemas.adaptations import RestoreBody
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.thresholds import (
     HistoryQuery,
     ResetBody,
     SymbolQuery,
     ThresholdsBody,
+    last_data,
+    learning_data,
     revision_data,
     thresholds_data,
 )
@@ -22,12 +28,16 @@ thresholds = Blueprint("thresholds", __name__)
 
 
 @thresholds.get("/api/v1/thresholds/<user_id>")
-@contract("own", query=SymbolQuery, answer="Values, bounds, revision, and where they are inherited from.")
+@contract(
+    "own", query=SymbolQuery, answer="Values, bounds, revision, where they are inherited from, and how learning stands."
+)
 def get_thresholds(user_id: str) -> Response:
     """The thresholds that decide now."""
     query = checked(SymbolQuery, request.args.to_dict())
-    view = parts().snapshot.view()
-    return ok(thresholds_data(view.thresholds_for(user_id, query.symbol), query.symbol, view.policy))
+    use = parts()
+    view = use.snapshot.view()
+    found = thresholds_data(view.thresholds_for(user_id, query.symbol), query.symbol, view.policy)
+    return ok({**found, **learned(user_id, query.symbol)})
 
 
 @thresholds.put("/api/v1/thresholds/<user_id>")
@@ -35,7 +45,7 @@ def get_thresholds(user_id: str) -> Response:
 def put_thresholds(user_id: str) -> Response:
     """Set some or all thresholds by hand, inside their bounds."""
     body = checked(ThresholdsBody, current().json_object())
-    return changed(user_id, body.symbol or ANY_SYMBOL, body.thresholds, body.reason)
+    return changed(user_id, body.symbol or ANY_SYMBOL, Set(body.thresholds), body.reason)
 
 
 @thresholds.post("/api/v1/thresholds/<user_id>/reset")
@@ -43,7 +53,15 @@ def put_thresholds(user_id: str) -> Response:
 def reset_thresholds(user_id: str) -> Response:
     """Put every default back."""
     body = checked(ResetBody, current().json_object_or_nothing())
-    return changed(user_id, body.symbol or ANY_SYMBOL, None, body.reason)
+    return changed(user_id, body.symbol or ANY_SYMBOL, Reset(), body.reason)
+
+
+@thresholds.post("/api/v1/thresholds/<user_id>/restore")
+@contract("own", body=RestoreBody, answer="The new revision, with the values of the former one.")
+def restore_thresholds(user_id: str) -> Response:
+    """Bring a former revision back; learning begins anew around it."""
+    body = checked(RestoreBody, current().json_object())
+    return changed(user_id, body.symbol or ANY_SYMBOL, Restore(body.revision), body.reason)
 
 
 @thresholds.get("/api/v1/thresholds/<user_id>/history")
@@ -53,10 +71,22 @@ def get_history(user_id: str) -> Response:
     query = checked(HistoryQuery, request.args.to_dict())
     with parts().store.read() as reading:
         page = reading.thresholds_history(user_id, query.symbol, query.cursor, query.limit)
-    return ok({"items": [revision_data(one) for one in page.items], "next_cursor": page.next_cursor})
+        learned = reading.adaptations_of(user_id, [(one.symbol, one.revision) for one in page.items])
+    items = [revision_data(one, learned.get((one.symbol, one.revision))) for one in page.items]
+    return ok({"items": items, "next_cursor": page.next_cursor})
 
 
-def changed(user_id: str, symbol: str, wanted: dict[str, float] | None, reason: str | None) -> Response:
+def learned(user_id: str, symbol: str) -> dict[str, Any]:
+    try:
+        with parts().store.read() as reading:
+            latest, learner = reading.adaptation_before(user_id, symbol), reading.learner(user_id, symbol)
+    except Unavailable:
+        # What decides is known all the same.
+        return {"last_adaptation": None, "learning": None}
+    return {"last_adaptation": last_data(latest), "learning": learning_data(learner)}
+
+
+def changed(user_id: str, symbol: str, wanted: Wanted, reason: str | None) -> Response:
     use = parts()
     view = use.snapshot.view()
     following: Thresholds = set_thresholds(
@@ -72,4 +102,4 @@ def changed(user_id: str, symbol: str, wanted: dict[str, float] | None, reason: 
     )
     use.snapshot.catch_up()
     current().log.update(symbol=symbol, revision=following.revision)
-    return ok(thresholds_data(following, symbol, view.policy))
+    return ok({**thresholds_data(following, symbol, view.policy), **learned(user_id, symbol)})

@@ -1,0 +1,51 @@
+"""A learner's memory as bytes; it comes back bit for bit."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from ml_service.domain.adaptation.anchored import Memory
+from ml_service.domain.adaptation.evidence import Evidence
+from ml_service.domain.adaptation.learned import Anchor, Learned
+
+ARRAYS = ("evolved", "weights", "drift", "noise", "live", "gains")
+EVIDENCE = ("units", "results", "accepted", "days")
+COUNTS = ("day", "moved_day", "held_until", "generation", "new_outcomes", "known", "trades")
+LENGTH_BYTES = 4
+
+
+def learned_bytes(learned: Learned) -> bytes:
+    """The header's length, the header as JSON, then one array after the other."""
+    memory = learned.memory
+    arrays = {name: getattr(memory, name) for name in ARRAYS}
+    arrays |= {name: getattr(memory.evidence, name) for name in EVIDENCE}
+    header = orjson.dumps(
+        {
+            "anchors": [asdict(anchor) for anchor in learned.anchors],
+            "preset": learned.preset,
+            "counts": {name: getattr(memory, name) for name in COUNTS},
+            "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
+        }
+    )
+    parts = [len(header).to_bytes(LENGTH_BYTES, "big"), header]
+    return b"".join([*parts, *(np.ascontiguousarray(array).tobytes() for array in arrays.values())])
+
+
+def learned_from(stored: bytes) -> Learned:
+    content = memoryview(stored)
+    begin = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "big")
+    header = orjson.loads(content[LENGTH_BYTES:begin])
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, kind, shape in header["arrays"]:
+        dtype = np.dtype(kind)
+        count = int(np.prod(shape))
+        # A copy: the bytes belong to the database row, and may not lie where an array wants them.
+        arrays[name] = np.frombuffer(content[begin : begin + count * dtype.itemsize], dtype).reshape(shape).copy()
+        begin += count * dtype.itemsize
+    evidence = Evidence(**{name: arrays[name] for name in EVIDENCE})
+    known: dict[str, Any] = {**{name: arrays[name] for name in ARRAYS}, **header["counts"]}
+    memory = Memory(evidence=evidence, **known)
+    return Learned(tuple(Anchor(**anchor) for anchor in header["anchors"]), header["preset"], memory)

@@ -1,0 +1,301 @@
+"""Learners, what waits to be learned from, and the adaptations with their explanations."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, tuple_, update
+
+from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.codec import Row, canonical, outcome_from
+from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
+from ml_service.adapters.store.paging import cursor_parts, page_of, whole
+from ml_service.adapters.store.transaction import Look, Transaction
+from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.domain.adaptation.cycle import Recent, Waiting
+from ml_service.domain.adaptation.learned import Learned
+from ml_service.domain.learner import Adaptation, Learner
+from ml_service.domain.outcomes import StoredOutcome
+from ml_service.domain.types import ANY_SYMBOL
+from ml_service.ports import Page
+
+WAITING_MAX = 10_000
+RECENT = 100
+IDS_AT_ONCE = 5_000
+STATES_KEPT = 3
+SKIPPED = 0
+"""Stands for a time where an outcome had nothing to teach."""
+
+
+def mark(symbol: str) -> Any:
+    """A user's learner for all symbols learns from the same outcomes once more, so it has a mark of its own."""
+    return t.outcomes.c.pooled_at_ms if symbol == ANY_SYMBOL else t.outcomes.c.learned_at_ms
+
+
+def of_scope(user_id: str, symbol: str) -> ColumnElement[bool]:
+    o = t.outcomes.c
+    return o.user_id == user_id if symbol == ANY_SYMBOL else and_(o.user_id == user_id, o.symbol == symbol)
+
+
+class LearnersReading(Look):
+    def learner(self, user_id: str, symbol: str) -> Learner:
+        c = t.learners.c
+        found = self._first(select(t.learners).where(c.user_id == user_id, c.symbol == symbol), learner_from)
+        return found or Learner(user_id, symbol)
+
+    def scopes_waiting(self) -> list[tuple[str, str]]:
+        """Every scope with something to learn from, a user's own for all symbols last."""
+        o = t.outcomes.c
+        own = select(o.user_id, o.symbol).where(o.lesson.is_not(None), o.learned_at_ms.is_(None)).distinct()
+        pooled = select(o.user_id).where(o.lesson.is_not(None), o.pooled_at_ms.is_(None)).distinct()
+        scopes = [(row.user_id, row.symbol) for row in self._connection.execute(own)]
+        return sorted(scopes) + sorted((row.user_id, ANY_SYMBOL) for row in self._connection.execute(pooled))
+
+    def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
+        o = t.outcomes.c
+        rows = (
+            self._connection.execute(
+                select(t.outcomes)
+                .where(
+                    of_scope(user_id, symbol),
+                    o.lesson.is_not(None),
+                    mark(symbol).is_(None),
+                    or_(o.quarantined.is_(None), o.released_at_ms.is_not(None)),
+                )
+                .order_by(o.effective_at_ms, o.id)
+                .limit(WAITING_MAX)
+            )
+            .mappings()
+            .all()
+        )
+        former = self._former(user_id, symbol, rows)
+        return [
+            Waiting(row["id"], outcome_from(row), row["effective_at_ms"], former.get(row["trade_id"]))
+            for row in rows
+            # A correction that came first waits for its original.
+            if row["corrects"] is None or row["trade_id"] in former
+        ]
+
+    def _former(
+        self, user_id: str, symbol: str, rows: Sequence[Row]
+    ) -> dict[str, tuple[StoredOutcome, float | None] | None]:
+        """By the trade that counts now: the one that was learned from in its place; None where none was."""
+        o = t.outcomes.c
+        found: dict[str, tuple[StoredOutcome, float | None] | None] = {}
+        followed = {row["trade_id"]: row["trade_id"] for row in rows}
+        while followed:
+            replaced = (
+                self._connection.execute(
+                    select(t.outcomes).where(o.user_id == user_id, o.superseded_by.in_(list(followed)))
+                )
+                .mappings()
+                .all()
+            )
+            further = {}
+            for row in replaced:
+                newest = followed[row["superseded_by"]]
+                learned_at = row[mark(symbol).name]
+                if learned_at is not None and learned_at != SKIPPED:
+                    found[newest] = (outcome_from(row), row["percent_per_r"])
+                else:
+                    found.setdefault(newest, None)
+                    further[row["trade_id"]] = newest
+            followed = further
+        return found
+
+    def recent(self, user_id: str, symbol: str) -> Recent:
+        o = t.outcomes.c
+        rows = self._connection.execute(
+            select(o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
+            .where(of_scope(user_id, symbol))
+            .order_by(o.effective_at_ms.desc(), o.id.desc())
+            .limit(RECENT)
+        ).all()
+        apart = [row for row in rows if row.quarantined is not None and row.released_at_ms is None]
+        return Recent(
+            percents=tuple(
+                row.pnl_percent
+                for row in rows
+                if row.pnl_percent is not None and (row.quarantined is None or row.released_at_ms is not None)
+            ),
+            quarantined=sum(row.source == "bot" for row in apart),
+        )
+
+    def anchor(self, user_id: str, symbol: str) -> Mapping[str, float] | None:
+        """The values that were last set by hand for the symbol, else for all symbols; None where none were."""
+        c = t.thresholds.c
+        for scope in dict.fromkeys((symbol, ANY_SYMBOL)):
+            limits = self._connection.execute(
+                select(c.limits)
+                .where(c.user_id == user_id, c.symbol == scope, c.source.in_(("set", "reset", "restore")))
+                .order_by(c.revision.desc())
+                .limit(1)
+            ).scalar()
+            if limits is not None:
+                values: dict[str, float] = orjson.loads(limits)
+                return values
+        return None
+
+    def adaptation(self, user_id: str, adaptation_id: str) -> Adaptation | None:
+        c = t.adaptations.c
+        return self._first(select(t.adaptations).where(c.user_id == user_id, c.id == adaptation_id), adaptation_from)
+
+    def adaptation_before(self, user_id: str, symbol: str) -> Adaptation | None:
+        """The latest of the scope that was not taken back."""
+        c = t.adaptations.c
+        return self._first(
+            select(t.adaptations)
+            .where(c.user_id == user_id, c.symbol == symbol, c.undone_by.is_(None))
+            .order_by(c.revision.desc())
+            .limit(1),
+            adaptation_from,
+        )
+
+    def adaptations_of(self, user_id: str, scopes: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Adaptation]:
+        """By symbol and revision, for a page of the history."""
+        c = t.adaptations.c
+        wanted = list(scopes)
+        if not wanted:
+            return {}
+        rows = self._connection.execute(
+            select(t.adaptations).where(c.user_id == user_id, tuple_(c.symbol, c.revision).in_(wanted))
+        ).mappings()
+        return {(row["symbol"], row["revision"]): adaptation_from(row) for row in rows}
+
+    def adaptations(self, user_id: str, symbol: str | None, cursor: str | None, limit: int) -> Page[Adaptation]:
+        c = t.adaptations.c
+        query = select(t.adaptations).where(c.user_id == user_id)
+        if symbol is not None:
+            query = query.where(c.symbol == symbol)
+        if cursor is not None:
+            at_ms, adaptation_id = cursor_parts(cursor, 2)
+            query = query.where(tuple_(c.at_ms, c.id) < (whole(at_ms), adaptation_id))
+        query = query.order_by(c.at_ms.desc(), c.id.desc())
+        return page_of(self._connection, query, limit, adaptation_from, lambda row: (row["at_ms"], row["id"]))
+
+    def former_state(self, user_id: str, symbol: str, thresholds_revision: int) -> Learned | None:
+        c = t.learner_states.c
+        state = self._connection.execute(
+            select(c.state).where(
+                c.user_id == user_id, c.symbol == symbol, c.thresholds_revision == thresholds_revision
+            )
+        ).scalar()
+        return learned_from(bytes(state)) if state is not None else None
+
+
+class LearnersWriting(LearnersReading, Transaction):
+    def save_learner(self, learner: Learner) -> bool:
+        """Write the revision if it is the next one; False when another was faster."""
+        c = t.learners.c
+        row = learner_row(learner)
+        if learner.revision == 1:
+            taken = insert_or_skip(self._connection, t.learners).values(**row).returning(c.revision)
+            return self._connection.execute(taken).first() is not None
+        done = self._connection.execute(
+            update(t.learners)
+            .where(c.user_id == learner.user_id, c.symbol == learner.symbol, c.revision == learner.revision - 1)
+            .values(**row)
+        )
+        return done.rowcount == 1
+
+    def mark_learned(self, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
+        """False when one of them was learned from by another in the meantime."""
+        o = t.outcomes
+        column = mark(symbol)
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            part = list(ids[start : start + IDS_AT_ONCE])
+            done = self._connection.execute(
+                update(o)
+                .where(o.c.id.in_(part), column.is_(None))
+                .values({column.name: at_ms, "percent_per_r": percent_per_r})
+            )
+            if done.rowcount != len(part):
+                return False
+        return True
+
+    def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:
+        o = t.outcomes
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            part = list(ids[start : start + IDS_AT_ONCE])
+            self._connection.execute(update(o).where(o.c.id.in_(part)).values({mark(symbol).name: SKIPPED}))
+
+    def save_adaptation(self, adaptation: Adaptation, state_before: Learned | None) -> None:
+        self._connection.execute(
+            insert(t.adaptations).values(
+                user_id=adaptation.user_id,
+                id=adaptation.id,
+                symbol=adaptation.symbol,
+                at_ms=adaptation.at_ms,
+                verdict=adaptation.verdict,
+                revision_before=adaptation.revision_before,
+                revision=adaptation.revision,
+                explanation=canonical(adaptation.explanation),
+                undone_by=None,
+            )
+        )
+        c = t.learner_states.c
+        scope = {"user_id": adaptation.user_id, "symbol": adaptation.symbol}
+        if state_before is not None:
+            key = {**scope, "thresholds_revision": adaptation.revision_before}
+            self._upsert(t.learner_states, key, {"state": learned_bytes(state_before)})
+        kept = (
+            select(c.thresholds_revision)
+            .where(c.user_id == adaptation.user_id, c.symbol == adaptation.symbol)
+            .order_by(c.thresholds_revision.desc())
+            .limit(STATES_KEPT)
+        )
+        self._connection.execute(
+            delete(t.learner_states).where(
+                c.user_id == adaptation.user_id,
+                c.symbol == adaptation.symbol,
+                c.thresholds_revision.not_in(kept),
+            )
+        )
+
+    def mark_undone(self, adaptation: Adaptation, revision: int) -> None:
+        c = t.adaptations.c
+        self._connection.execute(
+            update(t.adaptations)
+            .where(c.user_id == adaptation.user_id, c.id == adaptation.id)
+            .values(undone_by=revision)
+        )
+
+
+def learner_row(learner: Learner) -> dict[str, Any]:
+    return {
+        "user_id": learner.user_id,
+        "symbol": learner.symbol,
+        "revision": learner.revision,
+        "state": learned_bytes(learner.learned) if learner.learned is not None else None,
+        "adapted_at_ms": learner.adapted_at_ms,
+        "held_until_ms": learner.held_until_ms,
+        "frozen": learner.frozen,
+        "last": canonical(learner.last) if learner.last is not None else None,
+    }
+
+
+def learner_from(row: Row) -> Learner:
+    return Learner(
+        user_id=row["user_id"],
+        symbol=row["symbol"],
+        revision=row["revision"],
+        learned=learned_from(bytes(row["state"])) if row["state"] is not None else None,
+        adapted_at_ms=row["adapted_at_ms"],
+        held_until_ms=row["held_until_ms"],
+        frozen=row["frozen"],
+        last=orjson.loads(row["last"]) if row["last"] is not None else None,
+    )
+
+
+def adaptation_from(row: Row) -> Adaptation:
+    return Adaptation(
+        user_id=row["user_id"],
+        id=row["id"],
+        symbol=row["symbol"],
+        at_ms=row["at_ms"],
+        verdict=row["verdict"],
+        revision_before=row["revision_before"],
+        revision=row["revision"],
+        explanation=orjson.loads(row["explanation"]),
+        undone_by=row["undone_by"],
+    )

@@ -1,0 +1,212 @@
+"""One cycle of one scope: waiting outcomes become periods of evidence, and the learner moves, holds or turns back.
+
+Pure: the use-case brings everything and writes down what comes out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+
+from ml_service.domain.adaptation.anchored import Anchored, net_result
+from ml_service.domain.adaptation.explanation import Explanation, Held, Verdict, Window
+from ml_service.domain.adaptation.learned import Learned, anchors_of, learner_of
+from ml_service.domain.adaptation.library import Matrix, Vector
+from ml_service.domain.adaptation.policy import AdaptationPolicy
+from ml_service.domain.adaptation.presets import Options
+from ml_service.domain.outcomes import DAY_MS, StoredOutcome
+from ml_service.domain.types import GatePolicy
+
+PERCENT_PER_R = 1.0
+"""What a unit of risk is worth where nothing better is known, in percent."""
+PERCENT_KNOWN_MIN = 20
+PERCENT_PER_R_MIN = 0.05
+QUARANTINED_MAX = 10
+"""Of the last hundred live outcomes: with more of them implausible, nothing is learned until somebody has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An outcome that was not learned from yet."""
+
+    id: int
+    stored: StoredOutcome
+    effective_at_ms: int
+    instead_of: tuple[StoredOutcome, float | None] | None = None
+    """The outcome that was learned from in its place, with the percent per R of that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last hundred outcomes of the scope."""
+
+    percents: tuple[float, ...] = ()
+    quarantined: int = 0
+
+    @property
+    def percent_per_r(self) -> float:
+        if len(self.percents) < PERCENT_KNOWN_MIN:
+            return PERCENT_PER_R
+        return max(float(np.std(self.percents, ddof=1)), PERCENT_PER_R_MIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    user_id: str
+    learned: Learned | None
+    waiting: Sequence[Waiting]
+    recent: Recent
+    current: Mapping[str, float]
+    """The thresholds that decide now."""
+    anchor: Mapping[str, float]
+    """Where a learner that begins now lays its library."""
+    frozen: str | None
+    held_until_ms: int
+    tilt: Vector | None
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    explanation: Explanation
+    learned: Learned | None
+    observed: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
+    """Outcomes that have nothing to teach: superseded before they were learned from, or without a result in R."""
+    percent_per_r: float = PERCENT_PER_R
+    values: Mapping[str, float] | None = None
+    """The new thresholds, where they moved."""
+
+
+def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
+    options = options_of(rules)
+    learned = now.learned if now.learned is not None and now.learned.fits(policy, rules.preset) else None
+    today = now.now_ms // DAY_MS
+    if learned is not None:
+        learned = replace(learned, memory=learned.memory.rebased(today))
+    percent_per_r = now.recent.percent_per_r
+    teaching = [one for one in now.waiting if taught(one, percent_per_r)]
+    skipped = tuple(one.id for one in now.waiting if not taught(one, percent_per_r))
+
+    def resting(verdict: Verdict, reason: str) -> Cycle:
+        return Cycle(rested(verdict, reason, now, rules, len(teaching)), now.learned, skipped=skipped)
+
+    if now.frozen is not None:
+        return resting("held", f"frozen by hand: {now.frozen}" if now.frozen else "frozen by hand")
+    if now.recent.quarantined > QUARANTINED_MAX:
+        return resting(
+            "held",
+            f"frozen: {now.recent.quarantined} of the last 100 outcomes are in quarantine, more than {QUARANTINED_MAX};"
+            " look at them and release what is right",
+        )
+    if not teaching:
+        return resting("held", "nothing new since the last adaptation")
+    if learned is not None and learned.memory.day is not None and learned.memory.day >= today:
+        return resting("held", f"today's evidence is settled; {counted(len(teaching))} will be settled tomorrow")
+    trades = sum(one.stored.outcome.accepted for one in teaching)
+    if learned is None and (trades < rules.trades_min or len(teaching) < options.outcomes_min):
+        return resting(
+            "insufficient",
+            f"not enough evidence: {trades} trades and {len(teaching)} known outcomes,"
+            f" {rules.trades_min} and {options.outcomes_min} are needed",
+        )
+
+    anchors = learned.anchors if learned is not None else anchors_of(policy, now.anchor, matrix(teaching))
+    learner = learner_of(now.user_id, anchors, rules.preset, options, learned.memory if learned is not None else None)
+    learner.stand_on(now.current)
+    settle(learner, teaching, percent_per_r, today)
+    explanation = learner.adapt(today, tilt=now.tilt, frozen=cooling(now))
+    assert explanation is not None
+    explanation = as_they_stand(explanation, now.current)
+    kept = Learned(anchors, rules.preset, learner.memory)
+    moved = {move.parameter: move.after for move in explanation.moved}
+    values = {**now.current, **moved} if moved else None
+    return Cycle(explanation, kept, tuple(one.id for one in teaching), skipped, percent_per_r, values)
+
+
+def as_they_stand(explanation: Explanation, current: Mapping[str, float]) -> Explanation:
+    """From the learner's units and back costs a last digit; what is told is what decided until now."""
+    return replace(
+        explanation,
+        moved=tuple(replace(move, before=current[move.parameter]) for move in explanation.moved),
+        held=tuple(replace(hold, value=current[hold.parameter]) for hold in explanation.held),
+    )
+
+
+def options_of(rules: AdaptationPolicy) -> Options:
+    return Options(
+        learning_rate_scale=rules.learning_rate / AdaptationPolicy().learning_rate,
+        trades_min=rules.trades_min,
+        span_share_max=rules.span_share_max,
+        change_min=rules.change_share_min,
+        pooled=rules.pooling,
+    )
+
+
+def taught(one: Waiting, percent_per_r: float) -> bool:
+    return one.stored.superseded_by is None and one.stored.r(percent_per_r) is not None
+
+
+def cooling(now: Situation) -> str | None:
+    hours = (now.held_until_ms - now.now_ms) / 3_600_000
+    return f"cooling down for another {hours:.0f} hours" if hours > 0.0 else None
+
+
+def counted(count: int) -> str:
+    return "1 new outcome" if count == 1 else f"{count} new outcomes"
+
+
+def matrix(teaching: Sequence[Waiting]) -> Matrix:
+    return np.array([one.stored.lesson.values for one in teaching if one.stored.lesson is not None], dtype=np.float64)
+
+
+def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float, today: int) -> None:
+    """Day by day, in the order in which they were closed; what is late counts when it became known."""
+    settled = learner.memory.day
+
+    def period(one: Waiting) -> int:
+        day = min(one.effective_at_ms // DAY_MS, today)
+        return day if settled is None else max(day, settled + 1)
+
+    for day, ones in groupby(sorted(teaching, key=period), key=period):
+        observe(learner, list(ones), percent_per_r)
+        learner.settle(day)
+
+
+def observe(learner: Anchored, ones: Sequence[Waiting], percent_per_r: float) -> None:
+    lessons = [one.stored.lesson for one in ones]
+    results = [one.stored.r(percent_per_r) for one in ones]
+    learner.observe(
+        matrix(ones),
+        [one.stored.outcome.accepted for one in ones],
+        [lesson.propensity if lesson is not None else 1.0 for lesson in lessons],
+        np.array(results, dtype=np.float64),
+        instead_of=[before(learner, one) for one in ones],
+    )
+
+
+def before(learner: Anchored, one: Waiting) -> float:
+    """What was observed in its place, to be taken back."""
+    if one.instead_of is None:
+        return 0.0
+    stored, percent_per_r = one.instead_of
+    r = stored.r(percent_per_r)
+    return 0.0 if r is None else net_result(r, stored.outcome.accepted, learner.options.haircut)
+
+
+def rested(verdict: Verdict, reason: str, now: Situation, rules: AdaptationPolicy, new_outcomes: int) -> Explanation:
+    return Explanation(
+        algorithm="anchored",
+        preset=rules.preset,
+        verdict=verdict,
+        reason=reason,
+        day=now.now_ms // DAY_MS,
+        new_outcomes=new_outcomes,
+        window=Window(None, None, 0, 0, 0),
+        anchor_weight=None,
+        design_effect=None,
+        effective_count=None,
+        gain_per_day=None,
+        held=tuple(Held(name, value, None, reason) for name, value in now.current.items()),
+    )

@@ -1,0 +1,94 @@
+"""What one scope has learned, as it is kept: the parameters as they were when it began, and the learner's memory."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ml_service.domain.adaptation.anchored import Anchored, Memory, tilted
+from ml_service.domain.adaptation.library import Matrix, Vector, prior
+from ml_service.domain.adaptation.presets import PRESETS, Options
+from ml_service.domain.parameters import PARAMETERS
+from ml_service.domain.types import GatePolicy
+
+IQR_PER_SPREAD = 1.35
+"""The interquartile range of normal values is that many standard deviations."""
+VALUES_MIN = 20
+SPREAD_SHARES = (0.01, 0.5)
+"""A spread is at least and at most that share of the room between the bounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A gate parameter as a learner began with it: its default is where the library was laid."""
+
+    name: str
+    sense: int
+    default: float
+    low: float
+    high: float
+    spread: float
+    scale: Literal["linear", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    anchors: tuple[Anchor, ...]
+    preset: str
+    memory: Memory
+
+    def fits(self, policy: GatePolicy, preset: str) -> bool:
+        """Whether it may go on; when bounds, the shelf or the preset have changed it begins anew."""
+        return preset == self.preset and [(anchor.name, anchor.low, anchor.high) for anchor in self.anchors] == [
+            (name, limits.low, limits.high) for name, limits in policy.items()
+        ]
+
+    def tilt(self) -> Vector:
+        preset = PRESETS[self.preset]
+        return tilted(self.memory.weights, prior(preset.anchor_share, preset.stand_aside))
+
+
+def anchors_of(policy: GatePolicy, anchor: Mapping[str, float], values: Matrix) -> tuple[Anchor, ...]:
+    """How a learner begins: its library around the anchor, its spreads from the values that signals carried."""
+    return tuple(
+        Anchor(
+            name=name,
+            sense=PARAMETERS[name].sense,
+            default=min(max(anchor[name], limits.low), limits.high),
+            low=limits.low,
+            high=limits.high,
+            spread=spread_of(name, values[:, index], limits.low, limits.high),
+            scale=PARAMETERS[name].scale,
+        )
+        for index, (name, limits) in enumerate(policy.items())
+    )
+
+
+def learner_of(
+    user_id: str, anchors: tuple[Anchor, ...], preset: str, options: Options, memory: Memory | None
+) -> Anchored:
+    return Anchored(anchors, seed_of(user_id), preset, options, memory)
+
+
+def seed_of(user_id: str) -> int:
+    """One seed for all of a user's learners, so that what one has learned means the same to the others."""
+    return int.from_bytes(hashlib.sha256(user_id.encode()).digest()[:4], "big")
+
+
+def spread_of(name: str, values: Vector, low: float, high: float) -> float:
+    parameter = PARAMETERS[name]
+    measured = float(parameter.spread)
+    if low == high:
+        return measured
+    known = values[~np.isnan(values)]
+    if parameter.scale == "log":
+        known = np.log(np.maximum(known, np.finfo(float).tiny))
+        low, high = math.log(low), math.log(high)
+    if len(known) >= VALUES_MIN:
+        quartiles = np.quantile(known, [0.25, 0.75])
+        measured = float(quartiles[1] - quartiles[0]) / IQR_PER_SPREAD
+    room = high - low
+    return min(max(measured, SPREAD_SHARES[0] * room), SPREAD_SHARES[1] * room)
