@@ -5,6 +5,7 @@ necessary: a prior that weight is drawn back to, evidence discounted for outcome
 that follow the weighted median of the library by small steps.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ml_service.domain.adaptation.arriving import column_of, day_of, flags_of, regime_of, signals_of
 from ml_service.domain.adaptation.evidence import PERIODS_MAX, Evidence, Flags, evidence, joined, no_evidence
 from ml_service.domain.adaptation.explanation import Bound, Explanation
 from ml_service.domain.adaptation.library import (
@@ -49,12 +51,12 @@ FIXED = SIZE // 2
 ROLLBACK_T = -1.5
 ROLLBACK_PERIODS_MIN = 10
 STEP_DAYS_MAX = 7
+ROWS_AT_ONCE = 4_096
+"""So that a year handed over in one piece does not need gigabytes."""
 
 
 def anchored(parameters: Sequence[Learnable], seed: int, preset: str = "balanced", **options: Any) -> "Anchored":
     """A learner that has seen nothing yet. `options` are the fields of `Options`."""
-    if preset not in PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
     return Anchored(parameters, seed, preset, Options(**options))
 
 
@@ -75,7 +77,8 @@ class Memory:
     evidence: Evidence
     day: int | None = None
     """The last period that was settled."""
-    moved_day: int | None = None
+    adapted_day: int | None = None
+    """The last one on which thresholds could have moved: a step that was not taken then is not made up for later."""
     held_until: int | None = None
     generation: int = 0
     new_outcomes: int = 0
@@ -127,6 +130,8 @@ class Anchored:
     def __init__(
         self, parameters: Sequence[Learnable], seed: int, preset: str, options: Options, memory: Memory | None = None
     ) -> None:
+        if preset not in PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
         self.scale = scale_of(parameters)
         self.preset = preset
         self.options = options
@@ -136,7 +141,6 @@ class Anchored:
         self._library = drawn(self.scale, seed, self._preset.stand_aside)
         self._library[FIXED:] = self._library[FIXED:].astype(np.float32)
         self._seen: list[Seen] = []
-        self._decided = 0
         self.memory = memory if memory is not None else self._newborn()
         self._library[FIXED:] = self.memory.evolved
 
@@ -163,17 +167,17 @@ class Anchored:
 
     def decide(self, values: ArrayLike) -> tuple[Flags, Vector]:
         """One row per signal, one column per parameter, NaN where a signal carries nothing."""
-        units = self.scale.units(np.asarray(values, dtype=np.float64))
+        units = self.scale.units(signals_of(values, self.scale.names))
         accepted = passes(self.memory.live[None, :], units)[0]
         propensity = np.ones(len(units))
         share = self.options.exploration
         if share > 0.0:
-            random = np.random.default_rng([self._seed, 2, self._decided])
+            # Drawn from the signals themselves, so that a learner that was stored in between explores the same ones.
+            random = np.random.default_rng([self._seed, 2, zlib.crc32(units.tobytes())])
             explored = ~accepted & (random.random(len(units)) < share)
             propensity[~accepted] = 1.0 - share
             propensity[explored] = share
             accepted = accepted | explored
-        self._decided += len(units)
         return accepted, propensity
 
     def observe(
@@ -191,24 +195,21 @@ class Anchored:
 
         `instead_of` is the net result that was observed before, where a result is put right: the difference counts.
         """
-        found = np.asarray(results, dtype=np.float64)
-        known = np.isfinite(found)
-        if not known.any():
-            return
-        taken = np.asarray(accepted, dtype=np.bool_)[known]
-        chance = np.broadcast_to(np.asarray(propensity, dtype=np.float64), found.shape)[known]
-        strength = np.broadcast_to(np.asarray(weight, dtype=np.float64), found.shape)[known]
-        former = np.broadcast_to(np.asarray(instead_of, dtype=np.float64), found.shape)[known]
-        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP) - former
-        self._seen.append(
-            Seen(
-                units=self.scale.units(np.asarray(values, dtype=np.float64)[known]),
-                accepted=taken,
-                results=net,
-                strength=np.where(taken, strength / np.maximum(chance, PROPENSITY_MIN), strength),
-                regime=regime,
-            )
-        )
+        regime = regime_of(regime, self.options.regimes)
+        signals = signals_of(values, self.scale.names)
+        found = column_of("y", results, len(signals))
+        taken = flags_of("accepted", accepted, len(signals))
+        chance = column_of("propensity", propensity, len(signals))
+        weights = column_of("weight", weight, len(signals))
+        former = column_of("instead_of", instead_of, len(signals))
+        # How much a trade counts that was taken with an unknown chance cannot be said either.
+        known = np.isfinite(found) & np.isfinite(weights) & np.isfinite(former) & (np.isfinite(chance) | ~taken)
+        units, taken = self.scale.units(signals[known]), taken[known]
+        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP) - former[known]
+        strength = weights[known] / np.where(taken, np.clip(chance[known], PROPENSITY_MIN, 1.0), 1.0)
+        for start in range(0, len(net), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            self._seen.append(Seen(units[rows], taken[rows], net[rows], strength[rows], regime))
 
     def adapt(
         self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
@@ -218,17 +219,20 @@ class Anchored:
         `tilt` is what the user's other symbols have taught, from a learner of all of them; `frozen` says why nothing
         may move.
         """
+        day, regime = day_of(day), regime_of(regime, self.options.regimes)
         if self.memory.day is not None and day <= self.memory.day and self._seen:
             return None
         if not self._seen and not self.memory.new_outcomes:
             return None
         if self._seen:
             self.settle(day)
-        return self._move(day, regime, tilt, frozen)
+        assert self.memory.day is not None
+        # Settled ahead of this call: the newest day that was seen counts.
+        return self._move(max(day, self.memory.day), regime, tilt, frozen)
 
     def settle(self, day: int) -> None:
         """Close a period: everything observed since the last one is weighed, once."""
-        memory = self.memory
+        memory, day = self.memory, day_of(day)
         assert memory.day is None or day > memory.day
         if not self._seen:
             return
@@ -337,12 +341,11 @@ class Anchored:
             anchor_weight=float(memory.weights[regime][0]),
             design_effect=self.design_effect(regime),
         )
-        moved = not np.array_equal(step.after, memory.live)
         self.memory = replace(
             memory,
             live=step.after,
             new_outcomes=0,
-            moved_day=day if moved else memory.moved_day,
+            adapted_day=day,
             held_until=day + self.options.cooldown_days if step.verdict == "rolled_back" else memory.held_until,
             gains=np.empty(0) if step.verdict == "rolled_back" else memory.gains,
         )
@@ -383,7 +386,7 @@ class Anchored:
 
     def _toward(self, target: Vector, day: int) -> Step:
         memory, options = self.memory, self.options
-        days = 1 if memory.moved_day is None else max(1, min(day - memory.moved_day, STEP_DAYS_MAX))
+        days = 1 if memory.adapted_day is None else max(1, min(day - memory.adapted_day, STEP_DAYS_MAX))
         daily = np.full(len(target), options.step_max * days)
         # The cap is a share of the span as a human sees it, and of its logarithm where the parameter is logarithmic.
         cap = options.span_share_max * (self.scale.high - self.scale.low)
@@ -409,6 +412,7 @@ class Anchored:
         found = []
         for index in np.flatnonzero(step).tolist():
             on_the_way = self.memory.evidence.on_the_way(self.memory.live, index, float(target[index]))
-            if len(on_the_way) and float(on_the_way.results.mean()) * step[index] > 0.0:
+            mean = on_the_way.results.mean(dtype=np.float64) if len(on_the_way) else None
+            if mean is not None and float(mean) * step[index] >= 0.0:
                 found.append(int(index))
         return tuple(found)

@@ -47,6 +47,7 @@ class Evidence:
         return Evidence(self.units[rows], self.results[rows], self.accepted[rows], self.days[rows])
 
 
+@np.errstate(over="ignore")  # what 32 bits cannot hold is infinite, and still beyond every threshold
 def evidence(units: NDArray[np.float64], results: NDArray[np.float64], accepted: Flags, day: int) -> Evidence:
     days = np.full(len(results), day, dtype=np.int32)
     return Evidence(units.astype(np.float32), results.astype(np.float32), accepted, days)

@@ -58,6 +58,7 @@ class Scale:
     low: Vector
     high: Vector
 
+    @np.errstate(over="ignore")  # beyond the range of a number is beyond every threshold
     def units(self, values: Matrix) -> Matrix:
         return self.measured(values) * self.factor
 
@@ -79,9 +80,13 @@ class Scale:
 
 
 def scale_of(parameters: Sequence[Learnable]) -> Scale:
+    if not parameters:
+        raise ValueError("parameters: expected at least one, found none")
     for parameter in parameters:
         check(parameter)
     names = tuple(parameter.name for parameter in parameters)
+    if len(set(names)) < len(names):
+        raise ValueError(f"parameters: expected each name once, found {', '.join(names)}")
     logarithmic = np.array([getattr(parameter, "scale", "linear") == "log" for parameter in parameters])
     factor = np.array([parameter.sense / parameter.spread for parameter in parameters])
     defaults = np.array([parameter.default for parameter in parameters])
@@ -96,6 +101,10 @@ def check(parameter: Learnable) -> None:
         raise ValueError(f"{parameter.name}: expected a sense of +1 or -1, found {parameter.sense}")
     if not (math.isfinite(parameter.spread) and parameter.spread > 0.0):
         raise ValueError(f"{parameter.name}: expected a spread above 0, found {parameter.spread}")
+    if not (math.isfinite(parameter.low) and math.isfinite(parameter.high)):
+        raise ValueError(f"{parameter.name}: expected finite bounds, found {parameter.low} and {parameter.high}")
+    if getattr(parameter, "scale", "linear") == "log" and not parameter.low > 0.0:
+        raise ValueError(f"{parameter.name}: expected a low above 0 on a logarithmic scale, found {parameter.low}")
     if not parameter.low <= parameter.default <= parameter.high:
         raise ValueError(
             f"{parameter.name}: expected a default within {parameter.low} to {parameter.high},"
