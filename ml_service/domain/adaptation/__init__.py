@@ -1,8 +1,23 @@
 """How thresholds learn from outcomes. Pure: no clock, no store, the same in a backtest as in the service."""
 
-from .anchored import Anchored, anchored
-from .explanation import Explanation
-from .library import Learnable
-from .policy import SCORE_WEIGHTS, AdaptationPolicy, immovable
+from ml_service.domain.performance.score import SCORE_WEIGHTS
 
-__all__ = ["SCORE_WEIGHTS", "AdaptationPolicy", "Anchored", "Explanation", "Learnable", "anchored", "immovable"]
+from .anchored import Anchored, anchored
+from .composite import Composite, composite
+from .explanation import Explanation
+from .learner import Learner
+from .library import Learnable
+from .policy import AdaptationPolicy, immovable
+
+__all__ = [
+    "SCORE_WEIGHTS",
+    "AdaptationPolicy",
+    "Anchored",
+    "Composite",
+    "Explanation",
+    "Learnable",
+    "Learner",
+    "anchored",
+    "composite",
+    "immovable",
+]

@@ -3,16 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ml_service.domain.performance.score import SCORE_WEIGHTS
 from ml_service.domain.types import GatePolicy
 from ml_service.errors import FieldError
-
-SCORE_WEIGHTS: Mapping[str, float] = {
-    "total_return": 0.3,
-    "sharpe_ratio": 0.25,
-    "win_rate": 0.2,
-    "max_drawdown": -0.15,
-    "volatility": -0.1,
-}
 
 
 @dataclass(frozen=True, slots=True)

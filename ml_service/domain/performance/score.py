@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml_service.domain.adaptation import SCORE_WEIGHTS
 from ml_service.domain.performance.performance import Performance
+
+SCORE_WEIGHTS: Mapping[str, float] = {
+    "total_return": 0.3,
+    "sharpe_ratio": 0.25,
+    "win_rate": 0.2,
+    "max_drawdown": -0.15,
+    "volatility": -0.1,
+}
 
 RETURN_PERCENT_HALF = 20.0
 SHARPE_HALF = 2.0

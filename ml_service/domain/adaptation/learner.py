@@ -1,0 +1,37 @@
+"""What every algorithm looks like from outside, so that one use-case drives them all."""
+
+from typing import Any, Protocol
+
+from numpy.typing import ArrayLike
+
+from ml_service.domain.adaptation.evidence import Flags
+from ml_service.domain.adaptation.explanation import Explanation
+from ml_service.domain.adaptation.library import Vector
+
+
+class Learner(Protocol):
+    """Made from its memory, told what became known, asked to adapt; its memory is then what has to be stored."""
+
+    @property
+    def memory(self) -> Any: ...
+
+    def thresholds(self) -> dict[str, float]: ...
+
+    def decide(self, values: ArrayLike) -> tuple[Flags, Vector]: ...
+
+    def observe(
+        self,
+        values: ArrayLike,
+        accepted: ArrayLike,
+        propensity: ArrayLike,
+        results: ArrayLike,
+        *,
+        weight: ArrayLike = 1.0,
+        regime: int = 0,
+    ) -> None: ...
+
+    def settle(self, day: int) -> None: ...
+
+    def adapt(
+        self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
+    ) -> Explanation | None: ...
