@@ -121,11 +121,6 @@ def tilted(weights: Matrix, before: Vector) -> Vector:
     return tilt
 
 
-def net_result(result: float, accepted: bool, haircut: float) -> float:
-    """What is learned from one result: less what a trade that was never made would have cost, and within bounds."""
-    return float(np.clip(result - (0.0 if accepted else haircut), -R_CLIP, R_CLIP))
-
-
 class Anchored:
     def __init__(
         self, parameters: Sequence[Learnable], seed: int, preset: str, options: Options, memory: Memory | None = None
@@ -188,12 +183,11 @@ class Anchored:
         results: ArrayLike,
         *,
         weight: ArrayLike = 1.0,
-        instead_of: ArrayLike = 0.0,
         regime: int = 0,
     ) -> None:
         """Results in R, NaN where none is known. They wait until their period is settled.
 
-        `instead_of` is the net result that was observed before, where a result is put right: the difference counts.
+        A weight of -1 takes back what was observed before with the very same numbers.
         """
         regime = regime_of(regime, self.options.regimes)
         signals = signals_of(values, self.scale.names)
@@ -201,11 +195,10 @@ class Anchored:
         taken = flags_of("accepted", accepted, len(signals))
         chance = column_of("propensity", propensity, len(signals))
         weights = column_of("weight", weight, len(signals))
-        former = column_of("instead_of", instead_of, len(signals))
         # How much a trade counts that was taken with an unknown chance cannot be said either.
-        known = np.isfinite(found) & np.isfinite(weights) & np.isfinite(former) & (np.isfinite(chance) | ~taken)
+        known = np.isfinite(found) & np.isfinite(weights) & (np.isfinite(chance) | ~taken)
         units, taken = self.scale.units(signals[known]), taken[known]
-        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP) - former[known]
+        net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP)
         strength = weights[known] / np.where(taken, np.clip(chance[known], PROPENSITY_MIN, 1.0), 1.0)
         for start in range(0, len(net), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
@@ -242,20 +235,20 @@ class Anchored:
         drift = FORGET * memory.drift + (1.0 - FORGET) * moments[0] ** 2
         noise = FORGET * memory.noise + (1.0 - FORGET) * moments[1]
         effect = np.maximum(1.0, drift / noise)
-        fresh = joined([memory.evidence, *(evidence(seen.units, seen.results, seen.accepted, day) for seen in kept)])
-        accepted = sum(int(seen.accepted.sum()) for seen in kept)
-        count = sum(len(seen.results) for seen in kept)
+        strength = np.concatenate([seen.strength for seen in kept])
+        fresh = joined([evidence(seen.units, seen.results, seen.accepted, day) for seen in kept])
+        count, signs = len(fresh), np.sign(strength).astype(np.int64)
         self.memory = replace(
             memory,
             weights=self._reweighed(memory.weights, evidence_of / effect, LUCK * (moments[0] / effect) ** 2, elapsed),
             drift=drift,
             noise=noise,
             gains=np.append(memory.gains, live_gain)[-PERIODS_MAX:],
-            evidence=fresh.after(day - PERIODS_MAX),
+            evidence=memory.evidence.renewed(fresh, strength).after(day - PERIODS_MAX),
             day=day,
             new_outcomes=memory.new_outcomes + count,
-            known=memory.known + count,
-            trades=memory.trades + accepted,
+            known=memory.known + int(signs.sum()),
+            trades=memory.trades + int(signs[fresh.accepted].sum()),
         )
         if day // DAYS_PER_GENERATION > self.memory.generation:
             self._evolve(day // DAYS_PER_GENERATION)

@@ -60,7 +60,7 @@ class Composite:
         self.scale = scale_of(parameters)
         self.policy = policy
         self.haircut = haircut
-        self._seen: list[tuple[Vector, Vector, Flags]] = []
+        self._seen: list[tuple[Vector, Vector, Flags, Vector]] = []
         self.memory = memory or CompositeMemory(self.scale.anchor.copy(), no_evidence(len(self.scale.names)))
 
     def thresholds(self) -> dict[str, float]:
@@ -81,15 +81,17 @@ class Composite:
         weight: ArrayLike = 1.0,
         regime: int = 0,
     ) -> None:
-        """Results in R, NaN where none is known. A weight below 0 takes back what was observed before."""
+        """Results in R, NaN where none is known. A weight of -1 takes back what was observed before with the very same
+        numbers."""
         signals = signals_of(values, self.scale.names)
         found = column_of("y", results, len(signals))
         taken = flags_of("accepted", accepted, len(signals))
         column_of("propensity", propensity, len(signals))
-        known = np.isfinite(found) & (column_of("weight", weight, len(signals)) > 0.0)
+        weights = column_of("weight", weight, len(signals))
+        known = np.isfinite(found) & np.isfinite(weights)
         net = np.clip(found - np.where(taken, 0.0, self.haircut), -R_CLIP, R_CLIP)
         if known.any():
-            self._seen.append((self.scale.units(signals[known]), net[known], taken[known]))
+            self._seen.append((self.scale.units(signals[known]), net[known], taken[known], weights[known]))
 
     def settle(self, day: int) -> None:
         memory, day = self.memory, day_of(day)
@@ -97,12 +99,13 @@ class Composite:
         if not self._seen:
             return
         kept, self._seen = self._seen, []
-        fresh = [evidence(units, net, taken, day) for units, net, taken in kept]
+        fresh = joined([evidence(units, net, taken, day) for units, net, taken, _ in kept])
+        renewed = memory.evidence.renewed(fresh, np.concatenate([weights for *_, weights in kept]))
         self.memory = replace(
             memory,
-            evidence=window(joined([memory.evidence, *fresh]).after(day - DAYS_MAX), self.policy.performance_window),
+            evidence=window(renewed.after(day - DAYS_MAX), self.policy.performance_window),
             day=day,
-            new_outcomes=memory.new_outcomes + sum(len(part) for part in fresh),
+            new_outcomes=memory.new_outcomes + len(fresh),
         )
 
     def adapt(

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ml_service.domain.adaptation.anchored import Anchored, net_result
+from ml_service.domain.adaptation.anchored import Anchored
 from ml_service.domain.adaptation.explanation import Explanation, Held, Verdict, Window
 from ml_service.domain.adaptation.learned import Learned, anchors_of, learner_of
 from ml_service.domain.adaptation.library import Matrix, Vector
@@ -175,24 +175,23 @@ def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float,
 
 
 def observe(learner: Anchored, ones: Sequence[Waiting], percent_per_r: float) -> None:
-    lessons = [one.stored.lesson for one in ones]
-    results = [one.stored.r(percent_per_r) for one in ones]
+    """What is new; and, taken back, what was learned from in its place."""
+    former = [one.instead_of for one in ones if one.instead_of is not None]
+    tell(learner, [(one.stored, percent_per_r) for one in ones], 1.0)
+    tell(learner, [(stored, percent or percent_per_r) for stored, percent in former], -1.0)
+
+
+def tell(learner: Anchored, told: Sequence[tuple[StoredOutcome, float]], weight: float) -> None:
+    known = [(stored, stored.lesson, percent) for stored, percent in told if stored.lesson is not None]
+    if not known:
+        return
     learner.observe(
-        matrix(ones),
-        [one.stored.outcome.accepted for one in ones],
-        [lesson.propensity if lesson is not None else 1.0 for lesson in lessons],
-        np.array(results, dtype=np.float64),
-        instead_of=[before(learner, one) for one in ones],
+        np.array([lesson.values for _, lesson, _ in known], dtype=np.float64),
+        [stored.outcome.accepted for stored, _, _ in known],
+        [lesson.propensity for _, lesson, _ in known],
+        np.array([stored.r(percent) for stored, _, percent in known], dtype=np.float64),
+        weight=weight,
     )
-
-
-def before(learner: Anchored, one: Waiting) -> float:
-    """What was observed in its place, to be taken back."""
-    if one.instead_of is None:
-        return 0.0
-    stored, percent_per_r = one.instead_of
-    r = stored.r(percent_per_r)
-    return 0.0 if r is None else net_result(r, stored.outcome.accepted, learner.options.haircut)
 
 
 def rested(verdict: Verdict, reason: str, now: Situation, rules: AdaptationPolicy, new_outcomes: int) -> Explanation:

@@ -43,6 +43,23 @@ class Evidence:
         column = units[:, index]
         return self.only(np.flatnonzero(passes(others[None, :], units)[0] & (column >= low) & (column < high)))
 
+    def renewed(self, fresh: "Evidence", strength: NDArray[np.float64]) -> "Evidence":
+        """With what became known; a strength below 0 takes back what was known before, if it is still kept."""
+        known = joined([self, fresh.only(np.flatnonzero(strength > 0.0))])
+        taken_back = fresh.only(np.flatnonzero(strength < 0.0)).keys()
+        if not taken_back:
+            return known
+        places: dict[bytes, list[int]] = {}
+        for row, key in enumerate(known.keys()):
+            places.setdefault(key, []).append(row)
+        gone = [places[key].pop() for key in taken_back if places.get(key)]
+        return known.only(np.setdiff1d(np.arange(len(known)), gone))
+
+    def keys(self) -> list[bytes]:
+        """The same for rows that say the same, whatever their day."""
+        table = np.column_stack([self.units, self.results, self.accepted.astype(np.float32)])
+        return [row.tobytes() for row in table]
+
     def only(self, rows: NDArray[np.intp]) -> "Evidence":
         return Evidence(self.units[rows], self.results[rows], self.accepted[rows], self.days[rows])
 

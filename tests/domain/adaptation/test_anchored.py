@@ -338,6 +338,41 @@ def test_a_batch_of_any_size_is_weighed_in_pieces() -> None:
     assert told.new_outcomes == len(values)
 
 
+def test_a_correction_takes_back_what_was_observed_before() -> None:
+    """It once stood in the window beside what it corrected, and counted as two outcomes more."""
+    corrected, plain = anchored(LIMITS, 3), anchored(LIMITS, 3)
+    values = usual(np.random.default_rng(0), 60)
+    values[7, 2] = np.nan
+    accepted, results = np.arange(60) % 2 == 0, losing(values)
+    wrong, was_accepted = results.copy(), accepted.copy()
+    wrong[7], was_accepted[7] = 3.0, True
+
+    corrected.observe(values, was_accepted, 1.0, wrong)
+    corrected.adapt(0)
+    corrected.observe(values[7:8], [True], 1.0, wrong[7:8], weight=-1.0)
+    corrected.observe(values[7:8], [False], 1.0, results[7:8])
+    told = corrected.adapt(1)
+    plain.observe(values, accepted, 1.0, results)
+    plain.adapt(0)
+
+    assert told is not None
+    assert told.new_outcomes == 2
+    assert told.window.outcomes == 60
+    assert sorted(corrected.memory.evidence.keys()) == sorted(plain.memory.evidence.keys())
+    assert (corrected.memory.known, corrected.memory.trades) == (plain.memory.known, plain.memory.trades)
+
+
+def test_what_is_no_longer_kept_can_still_be_taken_back() -> None:
+    learner = learned(60)
+    before = learner.memory
+
+    learner.observe([[0.7, 60.0, 0.0, 1e9]], [True], 1.0, [0.123], weight=-1.0)
+    learner.settle(60)
+
+    assert len(learner.memory.evidence) <= len(before.evidence)
+    assert learner.memory.known == before.known - 1
+
+
 # Exploration, regimes, pooling
 
 

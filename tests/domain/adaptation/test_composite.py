@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ml_service.domain.adaptation import AdaptationPolicy, Composite, Explanation, Learner, anchored, composite
 from ml_service.domain.adaptation.composite import POOR
@@ -250,6 +252,20 @@ def test_the_window_holds_the_last_trades_and_what_was_rejected_since() -> None:
     assert learner.memory.evidence.accepted[0]
 
 
+def test_a_correction_takes_back_what_was_observed_before() -> None:
+    corrected, plain = composite(LIMITS), composite(LIMITS)
+    values = usual(np.random.default_rng(0), 20)
+    plain.observe(values, [True] * 20, 1.0, losing(values))
+    corrected.observe(values, [True] * 20, 1.0, losing(values))
+    corrected.observe(values[:2], [True] * 2, 1.0, [4.0, 4.0])
+    corrected.observe(values[:2], [True] * 2, 1.0, [4.0, 4.0], weight=-1.0)
+
+    plain.settle(0)
+    corrected.settle(0)
+
+    assert same(corrected.memory.evidence, plain.memory.evidence)
+
+
 # The same door as the other algorithm
 
 
@@ -330,3 +346,29 @@ def test_a_window_that_recovered_and_became_poor_again_cools_down_again() -> Non
 
     assert verdicts[0] == verdicts[4] == "poor performance"
     assert not any(verdict == "poor performance" for verdict in verdicts[1:4])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    learning_rate=st.floats(0.0, 1.0),
+    span_share_max=st.floats(0.001, 1.0),
+    change_share_min=st.floats(0.0, 0.5),
+    parameter=st.integers(0, 3),
+    sign=st.sampled_from([-1.0, 1.0]),
+)
+def test_steps_lie_between_the_smallest_and_the_largest_share_of_the_span(
+    learning_rate: float, span_share_max: float, change_share_min: float, parameter: int, sign: float
+) -> None:
+    policy = AdaptationPolicy(
+        learning_rate=learning_rate, span_share_max=span_share_max, change_share_min=change_share_min
+    )
+    low_half = below(parameter, [0.7, 63.0, 0.02, 2e9][parameter], loss=-sign, gain=sign)
+    learner = composite(LIMITS, replace(policy, cooldown_hours=0.0))
+    told = last(live(learner, range(1), low_half, signals=100))
+
+    assert_told_truly(told)
+    for move in told.moved:
+        limit = next(limit for limit in LIMITS if limit.name == move.parameter)
+        share = abs(limit.tightened(move.before, move.after)) / limit.span
+        assert change_share_min - 1e-9 <= share <= span_share_max + 1e-9
+        assert limit.low <= move.after <= limit.high
