@@ -93,6 +93,9 @@ def scale_of(parameters: Sequence[Learnable]) -> Scale:
     bounds = np.array([[parameter.low, parameter.high] for parameter in parameters]).T
     plain = Scale(names, logarithmic, factor, defaults, bounds, defaults, bounds[0], bounds[1])
     ends = plain.units(bounds)
+    if not np.isfinite(ends).all():
+        far = names[int(np.flatnonzero(~np.isfinite(ends).all(axis=0))[0])]
+        raise ValueError(f"{far}: expected a spread that its bounds can be measured in, found one that is too small")
     return replace(plain, anchor=plain.units(defaults), low=ends.min(axis=0), high=ends.max(axis=0))
 
 

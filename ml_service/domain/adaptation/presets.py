@@ -45,3 +45,25 @@ class Options:
     """How much the evidence of the user's other symbols counts."""
     cooldown_days: int = 7
     """After a rollback or an undo."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name}: expected a number between {low:g} and {high:g}, found {value}")
+
+
+RANGES = (
+    ("learning_rate_scale", 0.0, 1_000.0),
+    ("trades_min", 0, 1_000_000),
+    ("outcomes_min", 0, 1_000_000),
+    ("span_share_max", 0.0, 1.0),
+    ("change_min", 0.0, 1_000.0),
+    ("step_max", 0.0, 1_000.0),
+    ("haircut", 0.0, 4.0),
+    ("exploration", 0.0, 0.5),
+    ("regimes", 1, 100),
+    ("other_regimes", 0.0, 1.0),
+    ("pooled", 0.0, 100.0),
+    ("cooldown_days", 0, 1_000),
+)

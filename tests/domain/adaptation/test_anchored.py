@@ -455,12 +455,22 @@ def test_a_learner_that_has_seen_nothing_tilts_nobody() -> None:
         ([Limit(default=1.1)], "expected a default within 0.2 to 1.0, found 1.1"),
         ([Limit(default=np.nan)], "expected a default within 0.2 to 1.0, found nan"),
         ([Limit(low=-np.inf)], "expected finite bounds, found -inf and 1.0"),
+        ([Limit(spread=1e-308, high=1e9)], "expected a spread that its bounds can be measured in"),
         ([Limit(low=0.0, scale="log")], "expected a low above 0 on a logarithmic scale, found 0.0"),
     ],
 )
 def test_a_parameter_that_cannot_be_learned_is_refused(parameters: list[Limit], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         anchored(parameters, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("exploration", 0.6), ("exploration", -0.1), ("haircut", np.nan), ("regimes", 0), ("learning_rate_scale", np.inf)],
+)
+def test_an_option_that_makes_no_sense_is_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected a number between .* and .*, found {value}"):
+        anchored(LIMITS, 3, **{name: value})  # type: ignore[arg-type]  # any option
 
 
 def test_an_unknown_preset_is_refused_by_either_door() -> None:
