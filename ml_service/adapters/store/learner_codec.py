@@ -13,7 +13,7 @@ from ml_service.domain.adaptation.learned import Anchor, Learned
 
 ARRAYS = ("evolved", "weights", "drift", "noise", "live", "gains")
 EVIDENCE = ("units", "results", "accepted", "days")
-COUNTS = ("day", "moved_day", "held_until", "generation", "new_outcomes", "known", "trades")
+COUNTS = ("day", "adapted_day", "held_until", "generation", "new_outcomes", "known", "trades")
 LENGTH_BYTES = 4
 
 

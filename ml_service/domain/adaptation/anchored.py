@@ -95,7 +95,7 @@ class Memory:
         return replace(
             self,
             day=today,
-            moved_day=None if self.moved_day is None else self.moved_day - back,
+            adapted_day=None if self.adapted_day is None else self.adapted_day - back,
             held_until=None if self.held_until is None else self.held_until - back,
             evidence=replace(self.evidence, days=self.evidence.days - np.int32(back)),
             generation=min(self.generation, today // DAYS_PER_GENERATION),
@@ -389,16 +389,15 @@ class Anchored:
         contradicted = self._contradicted(step, target)
         step[list(contradicted)] = 0.0
         reached = np.abs(wanted) <= np.minimum(daily, cap)
-        after = np.where(reached & (step != 0.0), target, memory.live + step)
+        after = self.scale.clipped(np.where(reached & (step != 0.0), target, memory.live + step))
         bounds: tuple[Bound, ...] = tuple(
             "target reached" if done else "daily step" if slow <= most else "share of the span"
             for done, slow, most in zip(reached, daily, cap, strict=True)
         )
-        moved = bool(np.any(step))
+        # A limit at its bound may be pushed further by a last digit, and stays where it is.
+        moved = not np.array_equal(after, memory.live)
         reason = "moved toward what pays" if moved else "no threshold has a reason to move"
-        return Step(
-            "moved" if moved else "held", reason, memory.live, self.scale.clipped(after), target, bounds, contradicted
-        )
+        return Step("moved" if moved else "held", reason, memory.live, after, target, bounds, contradicted)
 
     def _contradicted(self, step: Vector, target: Vector) -> tuple[int, ...]:
         """Where the signals on the way say the opposite: none is refused that gained, none taken that lost."""
