@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ml_service.domain.adaptation.anchored import Memory
 from ml_service.domain.adaptation.evidence import Evidence
 from ml_service.domain.adaptation.learned import Anchor, Learned
+from ml_service.domain.adaptation.tide import Tide
 
 ARRAYS = ("evolved", "weights", "drift", "noise", "live", "gains")
 EVIDENCE = ("units", "results", "accepted", "days")
@@ -27,6 +28,7 @@ def learned_bytes(learned: Learned) -> bytes:
             "anchors": [asdict(anchor) for anchor in learned.anchors],
             "preset": learned.preset,
             "counts": {name: getattr(memory, name) for name in COUNTS},
+            "tide": asdict(memory.tide),
             "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
         }
     )
@@ -47,5 +49,5 @@ def learned_from(stored: bytes) -> Learned:
         begin += count * dtype.itemsize
     evidence = Evidence(**{name: arrays[name] for name in EVIDENCE})
     known: dict[str, Any] = {**{name: arrays[name] for name in ARRAYS}, **header["counts"]}
-    memory = Memory(evidence=evidence, **known)
+    memory = Memory(evidence=evidence, tide=Tide(**header["tide"]), **known)
     return Learned(tuple(Anchor(**anchor) for anchor in header["anchors"]), header["preset"], memory)

@@ -7,7 +7,7 @@ that follow the weighted median of the library by small steps.
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from ml_service.domain.adaptation.library import (
 )
 from ml_service.domain.adaptation.presets import PRESETS, Options, Preset
 from ml_service.domain.adaptation.telling import Step, told
+from ml_service.domain.adaptation.tide import Tide
 
 R_CLIP = 4.0
 PROPENSITY_MIN = 0.1
@@ -68,13 +69,14 @@ class Memory:
     weights: Matrix
     """One row per regime."""
     drift: Vector
-    """Decayed mean of the squared evidence per day of each vector …"""
+    """Decayed mean of the squared evidence per day of each vector, the tide's part apart and included …"""
     noise: Vector
     """… and of what it would be if outcomes were independent; their ratio is the design effect."""
     live: Vector
     gains: Vector
     """Per period, what the live thresholds gained over the anchor; at most the last thirty."""
     evidence: Evidence
+    tide: Tide = field(default_factory=Tide)
     day: int | None = None
     """The last period that was settled."""
     adapted_day: int | None = None
@@ -231,20 +233,23 @@ class Anchored:
             return
         elapsed = 1 if memory.day is None else min(day - memory.day, DAYS_DRAWN_BACK_MAX)
         kept, self._seen = self._seen, []
-        moments, evidence_of, live_gain = self._weighed(kept)
-        drift = FORGET * memory.drift + (1.0 - FORGET) * moments[0] ** 2
-        noise = FORGET * memory.noise + (1.0 - FORGET) * moments[1]
+        results = np.concatenate([seen.results[seen.strength > 0.0] for seen in kept])
+        tide = memory.tide.after(results)
+        (squared, variance), evidence_of, live_gain = self._weighed(kept, tide.common(results))
+        drift = FORGET * memory.drift + (1.0 - FORGET) * squared
+        noise = FORGET * memory.noise + (1.0 - FORGET) * variance
         effect = np.maximum(1.0, drift / noise)
         strength = np.concatenate([seen.strength for seen in kept])
         fresh = joined([evidence(seen.units, seen.results, seen.accepted, day) for seen in kept])
         count, signs = len(fresh), np.sign(strength).astype(np.int64)
         self.memory = replace(
             memory,
-            weights=self._reweighed(memory.weights, evidence_of / effect, LUCK * (moments[0] / effect) ** 2, elapsed),
+            weights=self._reweighed(memory.weights, evidence_of / effect, LUCK * squared / effect**2, elapsed),
             drift=drift,
             noise=noise,
             gains=np.append(memory.gains, live_gain)[-PERIODS_MAX:],
             evidence=memory.evidence.renewed(fresh, strength).after(day - PERIODS_MAX),
+            tide=tide,
             day=day,
             new_outcomes=memory.new_outcomes + count,
             known=memory.known + int(signs.sum()),
@@ -253,23 +258,30 @@ class Anchored:
         if day // DAYS_PER_GENERATION > self.memory.generation:
             self._evolve(day // DAYS_PER_GENERATION)
 
-    def _weighed(self, kept: Sequence[Seen]) -> tuple[tuple[Vector, Vector], Matrix, float]:
-        """What each vector would have won over the anchor: in all, its variance if independent, and per regime."""
-        totals, variance = np.zeros(SIZE), np.zeros(SIZE)
+    def _weighed(self, kept: Sequence[Seen], common: float) -> tuple[tuple[Vector, Vector], Matrix, float]:
+        """What each vector would have won over the anchor: in all, squared; its variance if independent; per regime.
+
+        `common` is what the tide brought, and it is no evidence. But it is uncertainty: what is taken away today comes
+        back with the usual mean, spread over weeks where no single day shows it. So a vector that takes more signals
+        than the anchor, or fewer, has it added to its squares. Without this, thresholds that were right lose several
+        times as much when outcomes overlap.
+        """
+        totals, tides, variance = np.zeros(SIZE), np.zeros(SIZE), np.zeros(SIZE)
         per_regime = np.zeros_like(self.memory.weights)
         live_gain = 0.0
         for seen in kept:
             passed = passes(self._library, seen.units).astype(np.float64)
             differs = passed - passed[0]
-            results = seen.results * seen.strength
+            results = (seen.results - common) * seen.strength
             gained = differs @ results
             totals += gained
-            variance += np.abs(differs) @ results**2
+            tides += differs @ (common * seen.strength)
+            variance += np.abs(differs) @ (seen.results * seen.strength) ** 2
             share = np.full(len(per_regime), self.options.other_regimes)
             share[seen.regime] = 1.0
             per_regime += share[:, None] * gained
             live_gain += float((passes(self.memory.live[None, :], seen.units)[0] - passed[0]) @ results)
-        return (totals, variance), per_regime, live_gain
+        return (totals**2 + tides**2, variance), per_regime, live_gain
 
     def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
         rate = self._preset.learning_rate * self.options.learning_rate_scale
