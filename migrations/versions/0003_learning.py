@@ -14,6 +14,8 @@ LOSES = (
     "jobs and their results",
 )
 
+COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 ADDED = (
     ("lesson", sa.Text()),
     ("released_at_ms", sa.BigInteger()),
@@ -21,6 +23,12 @@ ADDED = (
     ("learned_at_ms", sa.BigInteger()),
     ("pooled_at_ms", sa.BigInteger()),
     ("percent_per_r", sa.Float()),
+)
+
+FOUND_BY = (
+    ("outcomes_by_decision", ("user_id", "matched_decision_id", "accepted"), "matched_decision_id IS NOT NULL"),
+    ("outcomes_by_correction", ("user_id", "corrects"), "corrects IS NOT NULL"),
+    ("outcomes_unmatched", ("received_at_ms", "id"), "match = 'none'"),
 )
 
 
@@ -36,6 +44,21 @@ def upgrade() -> None:
             sqlite_where=waiting,
             postgresql_where=waiting,
         )
+    for index, columns, condition in FOUND_BY:
+        op.create_index(
+            index,
+            "outcomes",
+            list(columns),
+            sqlite_where=sa.text(condition),
+            postgresql_where=sa.text(condition),
+        )
+    op.create_table(
+        "outcome_changes",
+        sa.Column("sequence", COUNTER, primary_key=True, autoincrement=True),
+        sa.Column("user_id", sa.Text, nullable=False),
+        sa.Column("day", sa.Integer, nullable=False),
+    )
+    op.create_index("outcome_changes_by_user", "outcome_changes", ["user_id", "sequence"])
     op.create_table(
         "learners",
         sa.Column("user_id", sa.Text, primary_key=True),
@@ -88,8 +111,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("jobs", "adaptations", "learner_states", "learners"):
+    for table in ("jobs", "adaptations", "learner_states", "learners", "outcome_changes"):
         op.drop_table(table)
+    for index, _, _ in FOUND_BY:
+        op.drop_index(index, "outcomes")
     for mark in ("learned", "pooled"):
         op.drop_index(f"outcomes_not_{mark}", "outcomes")
     for name, _ in reversed(ADDED):

@@ -18,7 +18,8 @@ MATCH_WINDOW_MS = 120_000
 """An outcome without ids belongs to the nearest earlier `take` within this time before it was opened."""
 
 Source = Literal["bot", "import", "trades_table"]
-Match = Literal["decision_id", "signal_id", "nearest", "none"]
+Match = Literal["decision_id", "signal_id", "nearest", "declared", "none"]
+"""`declared`: somebody said afterwards where it belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ class StoredOutcome:
     released_at_ms: int | None = None
     """When somebody had looked at it and let it out of quarantine."""
     superseded_by: str | None = None
-    """The trade_id of the outcome that counts in its place."""
+    """The trade_id of the outcome that took its place."""
+    waiting_for: str | None = None
+    """The trade_id of the outcome that this one corrects, while that is not known."""
 
     @property
     def is_quarantined(self) -> bool:
@@ -99,6 +102,8 @@ class Receipt:
     status: Status
     kept: Kept
     stored: StoredOutcome
+    refused: str | None = None
+    """Why a correction was not taken; then `stored` is what was reported, and nothing was kept."""
 
 
 def completed(outcome: Outcome) -> Outcome:

@@ -145,6 +145,54 @@ def test_what_is_no_finite_number_is_refused(desk: Desk, user: str, token: bytes
     assert desk.stored_outcomes(user) == []
 
 
+# Corrections
+
+
+def test_a_correction_says_what_it_puts_right_and_the_original_what_took_its_place(desk: Desk, user: str) -> None:
+    report(desk, user)
+
+    answer = report(desk, user, trade_id="t-2", pnl=-3, corrects="t-1")
+
+    assert (answer["corrects"], answer["waiting_for"], answer["superseded_by"]) == ("t-1", None, None)
+    (superseded,) = desk.data("GET", f"/api/v1/outcomes/{user}?kind=superseded")["items"]
+    assert (superseded["trade_id"], superseded["superseded_by"]) == ("t-1", "t-2")
+
+
+def test_a_correction_that_comes_first_says_what_it_waits_for(desk: Desk, user: str) -> None:
+    first = report(desk, user, trade_id="t-2", corrects="t-1")
+
+    original = report(desk, user)
+
+    assert (first["waiting_for"], original["superseded_by"]) == ("t-1", "t-2")
+    assert [one["waiting_for"] for one in desk.stored_outcomes(user)] == [None, None]
+
+
+def test_a_second_correction_is_a_conflict_and_stores_nothing(desk: Desk, user: str) -> None:
+    report(desk, user)
+    report(desk, user, trade_id="t-2", corrects="t-1")
+
+    problem = desk.problem(409, "POST", f"/api/v1/outcomes/{user}", {**OUTCOME, "trade_id": "t-3", "corrects": "t-1"})
+
+    assert problem["code"] == "correction_conflict"
+    assert "'t-2'" in problem["detail"]
+    assert {one["trade_id"] for one in desk.stored_outcomes(user)} == {"t-1", "t-2"}
+
+
+def test_in_a_list_a_refused_correction_says_why(desk: Desk, user: str) -> None:
+    items = [OUTCOME, {**OUTCOME, "trade_id": "t-2", "symbol": "ETHUSDT", "corrects": "t-1"}]
+
+    refused = desk.data("POST", f"/api/v1/outcomes/{user}", items)["results"][1]
+
+    assert (refused["status"], refused["stored"], refused["trade_id"]) == ("conflict", None, "t-2")
+    assert "expected the symbol of 't-1', BTCUSDT" in refused["error"]
+
+
+def test_an_outcome_does_not_correct_itself(desk: Desk, user: str) -> None:
+    problem = desk.problem(400, "POST", f"/api/v1/outcomes/{user}", {**OUTCOME, "corrects": "t-1"})
+
+    assert [one["path"] for one in problem["errors"]] == ["corrects"]
+
+
 # A list
 
 

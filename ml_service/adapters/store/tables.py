@@ -149,6 +149,34 @@ for mark in (outcomes.c.learned_at_ms, outcomes.c.pooled_at_ms):
         postgresql_where=waiting,
     )
 
+for name, columns, condition in (
+    ("outcomes_by_decision", ("matched_decision_id", "accepted"), outcomes.c.matched_decision_id.is_not(None)),
+    ("outcomes_by_correction", ("corrects",), outcomes.c.corrects.is_not(None)),
+):
+    Index(
+        name,
+        outcomes.c.user_id,
+        *(outcomes.c[column] for column in columns),
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
+Index(
+    "outcomes_unmatched",
+    outcomes.c.received_at_ms,
+    outcomes.c.id,
+    sqlite_where=outcomes.c.match == "none",
+    postgresql_where=outcomes.c.match == "none",
+)
+
+outcome_changes = Table(
+    "outcome_changes",
+    metadata,
+    Column("sequence", Counter, primary_key=True, autoincrement=True),
+    Column("user_id", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Index("outcome_changes_by_user", "user_id", "sequence"),
+)
+
 outcome_keys = Table(
     "outcome_keys",
     metadata,

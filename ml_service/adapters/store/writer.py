@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_service.adapters.store import tables as t
@@ -13,9 +13,19 @@ from ml_service.adapters.store.codec import (
     canonical,
     decision_from,
     decision_row,
-    outcome_from,
     outcome_hash,
     outcome_row,
+)
+from ml_service.adapters.store.supersession import (
+    Key,
+    as_they_stand,
+    both_kinds,
+    corrections_of,
+    find_outcome,
+    objection_to,
+    settle,
+    take_turns,
+    told,
 )
 from ml_service.domain.events import Event, JournalConflictFound, OutcomeReported
 from ml_service.domain.ids import made_at_ms
@@ -146,31 +156,85 @@ def decision_row_at(connection: Connection, user_id: str, decision_id: str, at_m
 
 def write_outcomes(connection: Connection, reports: Sequence[Reported]) -> list[Receipt]:
     keys = t.outcome_keys
-    first: dict[tuple[str, str], Reported] = {}
+    first: dict[Key, Reported] = {}
     for report in reports:
-        first.setdefault((report.outcome.user_id, report.outcome.trade_id), report)
+        first.setdefault(key_of(report), report)
     hashes = {key: outcome_hash(report.outcome) for key, report in first.items()}
     taken = insert_or_skip(connection, keys).returning(keys.c.user_id, keys.c.trade_id)
     rows = [{"user_id": key[0], "trade_id": key[1], "body_hash": hashes[key]} for key in sorted(first)]
     won = {(row.user_id, row.trade_id) for row in connection.execute(taken, rows)}
 
-    written: dict[tuple[str, str], StoredOutcome] = {}
-    for key in won:
-        written[key] = weighed(connection, first[key])
+    take_turns(connection, [first[key].outcome for key in first if key in won])
+    written, refused = enter(connection, [first[key] for key in first if key in won])
+    if refused:
+        # Nothing stays of them, so that the same id is free for a correction that is right.
+        for user_id, trade_id in refused:
+            connection.execute(delete(keys).where(keys.c.user_id == user_id, keys.c.trade_id == trade_id))
     if written:
-        connection.execute(insert(t.outcomes), [outcome_row(stored) for stored in written.values()])
         events = [event_row(reported(stored), stored.received_at_ms) for stored in written.values()]
         connection.execute(insert(t.events), events)
-    return [receipt(connection, report, first, written) for report in reports]
+    return [receipt(connection, report, first, written, refused) for report in reports]
+
+
+def enter(
+    connection: Connection, reports: Sequence[Reported]
+) -> tuple[dict[Key, StoredOutcome], dict[Key, tuple[StoredOutcome, str]]]:
+    """What was written, as it stands now, and the corrections that were refused, with the reason."""
+    written = {key_of(report): weighed(connection, report) for report in reports if report.outcome.corrects is None}
+    if written:
+        connection.execute(insert(t.outcomes), [outcome_row(stored) for stored in written.values()])
+    refused: dict[Key, tuple[StoredOutcome, str]] = {}
+    unsettled = spoken_for(connection, list(written.values())) if written else set()
+    # One after the other: each may depend on the one before.
+    for report in reports:
+        if report.outcome.corrects is None:
+            continue
+        stored = weighed(connection, report)
+        complaint = objection_to(connection, report.outcome)
+        if complaint is not None:
+            refused[key_of(report)] = (stored, complaint)
+            continue
+        connection.execute(insert(t.outcomes), [outcome_row(stored)])
+        written[key_of(report)] = stored
+        unsettled.add(key_of(report))
+    for key in sorted(unsettled):
+        settle(connection, *key)
+    if unsettled:
+        written = as_they_stand(connection, list(written))
+    return written, refused
+
+
+def spoken_for(connection: Connection, outcomes: Sequence[StoredOutcome]) -> set[Key]:
+    """Outcomes whose correction came first, or whose decision has a result of the other kind."""
+    found: set[Key] = set()
+    for user_id in {one.outcome.user_id for one in outcomes}:
+        own = {one.outcome.trade_id: one for one in outcomes if one.outcome.user_id == user_id}
+        for correction in corrections_of(connection, user_id, list(own)):
+            outcome = correction.outcome
+            assert outcome.corrects is not None
+            if outcome.symbol == own[outcome.corrects].outcome.symbol:
+                found.add((user_id, outcome.corrects))
+            else:
+                # It was taken when nobody could know; now it stands for a trade of its own.
+                content = canonical(outcome_row(correction))
+                note_conflict(connection, "correction", user_id, outcome.trade_id, content, correction.received_at_ms)
+        matched_ids = sorted({one.matched_decision_id for one in own.values() if one.matched_decision_id is not None})
+        both = both_kinds(connection, user_id, matched_ids)
+        found |= {(user_id, name) for name, one in own.items() if one.matched_decision_id in both}
+    return found
 
 
 def receipt(
     connection: Connection,
     report: Reported,
-    first: dict[tuple[str, str], Reported],
-    written: dict[tuple[str, str], StoredOutcome],
+    first: dict[Key, Reported],
+    written: dict[Key, StoredOutcome],
+    refused: dict[Key, tuple[StoredOutcome, str]],
 ) -> Receipt:
-    key = (report.outcome.user_id, report.outcome.trade_id)
+    key = key_of(report)
+    if key in refused:
+        stored, complaint = refused[key]
+        return Receipt("conflict", "database", stored, complaint)
     if key in written and first[key] is report:
         stored = written[key]
         return Receipt("quarantined" if stored.quarantined else "created", "database", stored)
@@ -181,7 +245,12 @@ def receipt(
         same = key_hash(connection, *key) == outcome_hash(report.outcome)
     else:
         same = outcome_hash(known.outcome) == outcome_hash(report.outcome)
+        known = told(connection, [known])[0]
     return Receipt("duplicate" if same else "conflict", "database", known)
+
+
+def key_of(report: Reported) -> Key:
+    return report.outcome.user_id, report.outcome.trade_id
 
 
 def weighed(connection: Connection, report: Reported) -> StoredOutcome:
@@ -242,12 +311,6 @@ def nearest_take(connection: Connection, outcome: Outcome) -> Row | None:
 def row_of(connection: Connection, query: Select[Any]) -> Row | None:
     row = connection.execute(query).mappings().first()
     return dict(row) if row is not None else None
-
-
-def find_outcome(connection: Connection, user_id: str, trade_id: str) -> StoredOutcome | None:
-    o = t.outcomes
-    row = connection.execute(select(o).where(o.c.user_id == user_id, o.c.trade_id == trade_id)).mappings().first()
-    return outcome_from(row) if row is not None else None
 
 
 def key_hash(connection: Connection, user_id: str, trade_id: str) -> bytes:

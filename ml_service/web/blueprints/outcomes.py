@@ -44,6 +44,8 @@ def post_outcomes(user_id: str) -> Response:
         return ok(report_list(user_id, checked(OutcomesBody, body).outcomes))
     receipt = report(user_id, [outcome_from(user_id, body)])[0]
     current().log.update(symbol=receipt.stored.outcome.symbol, outcome=receipt.status, stored=receipt.kept)
+    if receipt.refused is not None:
+        raise Conflict(f"the correction was not taken: {receipt.refused}", "correction_conflict")
     if receipt.status == "conflict":
         raise Conflict(
             f"trade_id {receipt.stored.outcome.trade_id!r} already stands for another outcome, which is kept",

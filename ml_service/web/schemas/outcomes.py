@@ -47,7 +47,9 @@ class OutcomesQuery(PageQuery):
     symbol: Symbol | None = None
     since: Time | None = None
     until: Time | None = None
-    kind: Literal["accepted", "rejected", "quarantined"] | None = None
+    kind: Literal["accepted", "rejected", "counterfactual", "quarantined", "superseded", "unmatched"] | None = Field(
+        None, description="counterfactual is another word for rejected"
+    )
 
 
 def outcome_from(user_id: str, body: Mapping[str, Any]) -> Outcome:
@@ -56,6 +58,8 @@ def outcome_from(user_id: str, body: Mapping[str, Any]) -> Outcome:
         raise InvalidInput.at("pnl", "expected one of pnl, pnl_percent, exit_price")
     if given.opened_at is not None and given.closed_at is not None and given.closed_at < given.opened_at:
         raise InvalidInput.at("closed_at", "expected a time at or after opened_at")
+    if given.corrects == given.trade_id:
+        raise InvalidInput.at("corrects", "expected the trade_id of another outcome")
     return Outcome(
         user_id=user_id,
         trade_id=given.trade_id,
@@ -80,6 +84,17 @@ def outcome_from(user_id: str, body: Mapping[str, Any]) -> Outcome:
 
 
 def receipt_data(receipt: Receipt) -> dict[str, Any]:
+    if receipt.refused is not None:
+        outcome = receipt.stored.outcome
+        return {
+            "user_id": outcome.user_id,
+            "trade_id": outcome.trade_id,
+            "corrects": outcome.corrects,
+            "status": receipt.status,
+            "stored": None,
+            "duplicate": False,
+            "error": receipt.refused,
+        }
     return {
         **outcome_data(receipt.stored),
         "status": receipt.status,
@@ -110,7 +125,10 @@ def outcome_data(stored: StoredOutcome) -> dict[str, Any]:
         "decision_id": stored.matched_decision_id or outcome.decision_id,
         "matched_by": stored.match if stored.match != "none" else None,
         "corrects": outcome.corrects,
+        "waiting_for": stored.waiting_for,
+        "superseded_by": stored.superseded_by,
         "source": outcome.source,
         "quarantined": stored.quarantined,
+        "released_at": iso(stored.released_at_ms) if stored.released_at_ms is not None else None,
         "ignored_fields": list(outcome.ignored),
     }

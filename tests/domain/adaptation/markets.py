@@ -87,11 +87,12 @@ def live(
 
 def earned_over_default(learner: Anchored, world: worlds.World, random: np.random.Generator, days: int) -> Vector:
     """Per day, in R, what the thresholds earned over the defaults, by what the signals were truly worth."""
-    noise = worlds.noise(random, world, days)
+    noise = world.noise(random)
     gains = np.zeros(days)
     for day in range(days):
-        units = worlds.signals(random, world.signals_per_day)
-        worth = world.states[world.schedule[day]].mean(units)
+        state = world.states[world.schedule[day]]
+        units = state.signals(random, world.signals_per_day)
+        worth = state.mean(units)
         accepted, propensity = learner.decide(worlds.raw(units))
         gains[day] = worth[accepted].sum() - worth[(units >= worlds.ANCHOR).all(axis=1)].sum()
         optimism = random.normal(worlds.COUNTERFACTUAL_BIAS_R, worlds.COUNTERFACTUAL_NOISE_R, len(units))

@@ -86,7 +86,9 @@ def test_a_logarithmic_limit_is_learned_between_its_raw_bounds() -> None:
 
 def test_learning_earns_more_than_the_defaults_where_there_is_something_to_gain() -> None:
     gained = [
-        earned_over_default(anchored(worlds.FEATURES, seed), worlds.stationary(random), random, 240).sum()
+        earned_over_default(
+            anchored(worlds.FEATURES, seed), worlds.stationary(random, worlds.Family()), random, 240
+        ).sum()
         for seed in range(4)
         for random in [np.random.default_rng(seed)]
     ]
@@ -96,8 +98,8 @@ def test_learning_earns_more_than_the_defaults_where_there_is_something_to_gain(
 
 
 def test_learning_loses_next_to_nothing_where_the_defaults_are_right() -> None:
-    world = worlds.rightly_set(np.random.default_rng(5))
-    units = worlds.signals(np.random.default_rng(6), 20_000)
+    world = worlds.rightly_set(np.random.default_rng(5), worlds.Family())
+    units = world.states[0].signals(np.random.default_rng(6), 20_000)
     passed = (units >= worlds.ANCHOR).all(axis=1)
     per_day = float(world.states[0].mean(units)[passed].sum()) / 20_000 * world.signals_per_day
 
