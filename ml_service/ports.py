@@ -13,7 +13,7 @@ from ml_service.domain.events import Event
 from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, Learner
-from ml_service.domain.outcomes import Outcome, Receipt, StoredOutcome
+from ml_service.domain.outcomes import Match, Outcome, Receipt, StoredOutcome
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
 
@@ -103,6 +103,13 @@ class Reading(Protocol):
     def open_jobs(self, kind: str | None = None) -> list[Job]:
         """What waits or runs, oldest first."""
 
+    def outcome(self, user_id: str, trade_id: str) -> StoredOutcome | None: ...
+    def unmatched_outcomes(self, since_ms: int, cursor: str | None, limit: int) -> Page[StoredOutcome]:
+        """Of every user, in the order of arrival: those without a decision that say something to find one by."""
+
+    def decision_for(self, outcome: Outcome) -> tuple[Match, Decision] | None:
+        """The decision that an outcome belongs to, and how it was found."""
+
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...
@@ -134,6 +141,13 @@ class Writing(Reading, Protocol):
     def save_job(self, job: Job) -> None: ...
     def update_job(self, job: Job) -> None: ...
     def ask_to_cancel(self, job_id: str) -> None: ...
+    def outcome_to_change(self, user_id: str, trade_id: str) -> StoredOutcome | None:
+        """Nobody else changes which outcomes of the user count before this transaction has ended."""
+
+    def save_match(self, stored: StoredOutcome) -> None:
+        """Write its decision and its lesson; which outcomes count follows from it."""
+
+    def save_release(self, stored: StoredOutcome, at_ms: int) -> None: ...
     def save_kill(self, kill: Kill) -> None: ...
     def keys_to_change(self) -> tuple[ApiKey, ...]:
         """Every key; nobody else changes one before this transaction has ended."""

@@ -58,7 +58,14 @@ def test_every_command_is_described(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [events.OutcomeReported, events.ThresholdsChanged, events.KillSwitchTurned, events.JournalConflictFound]
+    "event",
+    [
+        events.OutcomeReported,
+        events.OutcomeReleased,
+        events.ThresholdsChanged,
+        events.KillSwitchTurned,
+        events.JournalConflictFound,
+    ],
 )
 def test_every_event_is_described(event: type) -> None:
     assert f"`{event.kind}`" in README  # type: ignore[attr-defined]

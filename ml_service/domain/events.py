@@ -14,6 +14,17 @@ class OutcomeReported:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeReleased:
+    """Somebody looked at it and let it out of quarantine."""
+
+    kind: ClassVar[str] = "outcome.released"
+    user_id: str
+    trade_id: str
+    symbol: str
+    quarantined: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThresholdsChanged:
     kind: ClassVar[str] = "thresholds.changed"
     user_id: str
@@ -41,4 +52,4 @@ class JournalConflictFound:
     record_id: str
 
 
-Event = OutcomeReported | ThresholdsChanged | KillSwitchTurned | JournalConflictFound
+Event = OutcomeReported | OutcomeReleased | ThresholdsChanged | KillSwitchTurned | JournalConflictFound

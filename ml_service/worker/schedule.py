@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ml_service.errors import Unavailable
 from ml_service.usecases.import_trades import import_trades
 from ml_service.usecases.jobs import open_job
+from ml_service.usecases.match_outcomes import match_outcomes
 from ml_service.usecases.prune import prune
 from ml_service.worker.parts import Parts
 
@@ -51,6 +52,12 @@ def adapt_what_waits(parts: Parts) -> None:
     open_job("adapt_all", {}, actor="worker", now_ms=parts.now_ms(), store=parts.store, entropy=parts.entropy)
 
 
+def match_again(parts: Parts) -> None:
+    found = match_outcomes(store=parts.store, now_ms=parts.now_ms(), may_go_on=lambda: not parts.stopping())
+    if found.matched:
+        logger.info("outcomes: %d of %d found their decision later", found.matched, found.looked_at)
+
+
 def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
@@ -58,6 +65,7 @@ def tidy(parts: Parts) -> None:
 def tasks(parts: Parts) -> tuple[Task, ...]:
     return (
         Task("trades", parts.trades_poll_seconds, read_trades),
+        Task("match", 30.0, match_again),
         Task("tidy", 60.0, tidy),
         Task("adapt", ADAPT_SECONDS, adapt_what_waits),
         Task("prune", 300.0, prune_old_rows),

@@ -51,6 +51,7 @@ class Route:
     def target(self, user: str, decision: str) -> str:
         path = self.path.replace("{user_id}", user).replace("{decision_id}", decision)
         path = re.sub(r"{(key_id|job_id|adaptation_id)}", "k", path)
+        path = path.replace("{trade_id}", "t0")
         return path + self.query.replace("{user_id}", user)
 
     def content(self, user: str) -> bytes:
@@ -74,6 +75,9 @@ ROUTES = (
     Route("POST", "/api/v1/evaluate/{user_id}/batch", "own", body={"signals": [SIGNAL]}),
     Route("POST", "/api/v1/outcomes/{user_id}", "own", body=OUTCOME),
     Route("GET", "/api/v1/outcomes/{user_id}", "own"),
+    Route("POST", "/api/v1/outcomes/{user_id}/{trade_id}/match", "own", body={"decision_id": "ada-0"}),
+    Route("GET", "/api/v1/outcomes/{user_id}/quarantine", "own"),
+    Route("POST", "/api/v1/outcomes/{user_id}/quarantine/{trade_id}/release", "own", body={"reason": "mine"}),
     Route("GET", "/api/v1/decisions/{user_id}", "own"),
     Route("GET", "/api/v1/decision/{user_id}/{decision_id}", "own"),
     Route("POST", "/api/v1/decision/{user_id}/{decision_id}/replay", "own"),

@@ -193,6 +193,80 @@ def test_an_outcome_does_not_correct_itself(desk: Desk, user: str) -> None:
     assert [one["path"] for one in problem["errors"]] == ["corrects"]
 
 
+# Quarantine
+
+
+def quarantined(desk: Desk, user: str, query: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = desk.data("GET", f"/api/v1/outcomes/{user}/quarantine{query}")["items"]
+    return found
+
+
+def test_what_waits_in_quarantine_is_told_with_what_was_expected_and_found(desk: Desk, user: str) -> None:
+    report(desk, user)
+    report(desk, user, trade_id="odd", pnl_percent=-5000)
+    report(desk, user, trade_id="late", symbol="ETHUSDT", closed_at="2099-01-01T00:00:00Z")
+
+    waiting = {one["trade_id"]: one["doubt"] for one in quarantined(desk, user)}
+
+    assert waiting == {
+        "odd": {"field": "pnl_percent", "expected": "at most 100 either way", "found": -5000.0},
+        "late": {
+            "field": "closed_at",
+            "expected": "at most 60 s after received_at",
+            "found": "2099-01-01T00:00:00.000Z",
+        },
+    }
+    assert [one["trade_id"] for one in quarantined(desk, user, "?symbol=ETHUSDT")] == ["late"]
+    assert [one["trade_id"] for one in quarantined(desk, user, "?until=2098-01-01T00:00:00Z")] == ["odd"]
+
+
+def test_what_was_released_waits_no_longer(desk: Desk, user: str) -> None:
+    report(desk, user, pnl_percent=-5000)
+    path = f"/api/v1/outcomes/{user}/quarantine/t-1/release"
+
+    told = desk.data("POST", path, {"reason": "seen"})
+    again = desk.data("POST", path, {"reason": "seen again"})
+
+    assert told["quarantined"] == "pnl_percent_implausible"
+    assert told["released_at"] is not None
+    assert again == told
+    assert quarantined(desk, user) == []
+    (entry,) = [
+        one for one in desk.admin("GET", "/api/v1/admin/audit?limit=1000")["items"] if one["subject"] == f"{user}/t-1"
+    ]
+    assert (entry["action"], entry["details"]["reason"]) == ("outcome.released", "seen")
+
+
+def test_a_release_says_why_and_what_is_there(desk: Desk, user: str) -> None:
+    report(desk, user)
+    path = f"/api/v1/outcomes/{user}/quarantine"
+
+    for body in ({}, {"reason": ""}, {"reason": 5}):
+        problem = desk.problem(400, "POST", f"{path}/t-1/release", body)
+        assert [one["path"] for one in problem["errors"]] == ["reason"]
+    assert desk.problem(409, "POST", f"{path}/t-1/release", {"reason": "x"})["code"] == "not_quarantined"
+    assert desk.problem(404, "POST", f"{path}/t-9/release", {"reason": "x"})["code"] == "not_found"
+
+
+# Declared
+
+
+def test_somebody_says_which_decision_an_outcome_belongs_to(desk: Desk, user: str) -> None:
+    decided, other = desk.evaluate(user), desk.evaluate(user)
+    report(desk, user, symbol=decided["symbol"])
+    path = f"/api/v1/outcomes/{user}/t-1/match"
+
+    told = desk.data("POST", path, {"decision_id": decided["decision_id"], "reason": "from the log"})
+    again = desk.data("POST", path, {"decision_id": decided["decision_id"]})
+
+    assert (told["decision_id"], told["matched_by"]) == (decided["decision_id"], "declared")
+    assert again == told
+    assert desk.data("GET", f"/api/v1/outcomes/{user}?kind=unmatched")["items"] == []
+    assert desk.problem(409, "POST", path, {"decision_id": other["decision_id"]})["code"] == "match_conflict"
+    assert desk.problem(404, "POST", path, {"decision_id": "nobody"})["code"] == "not_found"
+    desk.problem(400, "POST", path, {})
+
+
 # A list
 
 

@@ -14,7 +14,7 @@ from ml_service.adapters.store.job_rows import JobsReading, JobsWriting
 from ml_service.adapters.store.key_rows import KeysReading, KeysWriting
 from ml_service.adapters.store.kill_rows import KillReading, KillWriting
 from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
-from ml_service.adapters.store.outcome_rows import OutcomesReading
+from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWriting
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
 from ml_service.adapters.store.writer import publish
@@ -70,6 +70,7 @@ class SqlWriting(
     ThresholdsWriting,
     LearnersWriting,
     JobsWriting,
+    OutcomesWriting,
     SettingsWriting,
     KillWriting,
     KeysWriting,

@@ -280,7 +280,9 @@ class Anchored:
             share = np.full(len(per_regime), self.options.other_regimes)
             share[seen.regime] = 1.0
             per_regime += share[:, None] * gained
-            live_gain += float((passes(self.memory.live[None, :], seen.units)[0] - passed[0]) @ results)
+            live_gain += float(
+                (passes(self.memory.live[None, :], seen.units)[0] - passed[0]) @ (seen.results * seen.strength)
+            )
         return (totals**2 + tides**2, variance), per_regime, live_gain
 
     def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
@@ -325,7 +327,8 @@ class Anchored:
         if tilt is not None:
             weights = weights * np.exp(np.clip(self.options.pooled * tilt, -50.0, 50.0))
             weights = weights / weights.sum()
-        return weighted_median(self._library, weights)
+        # The half that evolves is kept in 32 bits, and so may lie a hair beyond a bound.
+        return self.scale.clipped(weighted_median(self._library, weights))
 
     def design_effect(self, regime: int = 0) -> float:
         """Weighted over the vectors that differ from the anchor."""

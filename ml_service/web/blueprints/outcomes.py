@@ -7,15 +7,21 @@ from flask import Blueprint, Response, request
 from ml_service.domain.outcomes import Outcome, Receipt, completed
 from ml_service.errors import Conflict, InvalidInput
 from ml_service.ports import Period
+from ml_service.usecases.declare_match import declare_match
 from ml_service.usecases.outcome import report_outcomes
+from ml_service.usecases.release_outcome import release_outcome
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
 from ml_service.web.schemas.checking import checked, shown
 from ml_service.web.schemas.outcomes import (
+    MatchBody,
     OutcomeBody,
     OutcomesBody,
     OutcomesQuery,
+    QuarantineQuery,
+    ReleaseBody,
+    doubt_data,
     outcome_data,
     outcome_from,
     receipt_data,
@@ -101,3 +107,47 @@ def list_outcomes(user_id: str) -> Response:
     with parts().store.read() as reading:
         page = reading.outcomes(user_id, period, query.cursor, query.limit)
     return ok({"items": [outcome_data(one) for one in page.items], "next_cursor": page.next_cursor})
+
+
+@outcomes.post("/api/v1/outcomes/<user_id>/<trade_id>/match")
+@contract("own", body=MatchBody, answer="The outcome as it stands now.")
+def match_outcome(user_id: str, trade_id: str) -> Response:
+    """Say which decision an outcome belongs to."""
+    body = checked(MatchBody, current().json_object())
+    stored = declare_match(
+        user_id,
+        trade_id,
+        body.decision_id,
+        reason=body.reason or "",
+        actor=current().actor,
+        now_ms=current().now_ms,
+        store=parts().store,
+    )
+    return ok(outcome_data(stored))
+
+
+@outcomes.get("/api/v1/outcomes/<user_id>/quarantine")
+@contract("own", query=QuarantineQuery, answer="What waits to be looked at, with what was expected and found.")
+def list_quarantine(user_id: str) -> Response:
+    """Outcomes in quarantine, newest first."""
+    query = checked(QuarantineQuery, request.args.to_dict())
+    period = Period(query.symbol, query.since, query.until, "held")
+    with parts().store.read() as reading:
+        page = reading.outcomes(user_id, period, query.cursor, query.limit)
+    return ok({"items": [doubt_data(one) for one in page.items], "next_cursor": page.next_cursor})
+
+
+@outcomes.post("/api/v1/outcomes/<user_id>/quarantine/<trade_id>/release")
+@contract("own", body=ReleaseBody, answer="The outcome as it stands now; it teaches from here on.")
+def post_release(user_id: str, trade_id: str) -> Response:
+    """Let an outcome out of quarantine."""
+    body = checked(ReleaseBody, current().json_object())
+    stored = release_outcome(
+        user_id,
+        trade_id,
+        reason=body.reason,
+        actor=current().actor,
+        now_ms=current().now_ms,
+        store=parts().store,
+    )
+    return ok(outcome_data(stored))

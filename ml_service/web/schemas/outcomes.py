@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ml_service.domain.doubts import doubt
 from ml_service.domain.outcomes import Outcome, Receipt, StoredOutcome
 from ml_service.errors import InvalidInput
 from ml_service.web.schemas.checking import checked
-from ml_service.web.schemas.fields import Body, Number, OpenBody, OwnId, PageQuery, Positive, Symbol, Time, upper
+from ml_service.web.schemas.fields import Body, Number, OpenBody, OwnId, PageQuery, Positive, Symbol, Text, Time, upper
 from ml_service.web.schemas.unknown import kept_unknown
 from ml_service.web.wire import iso
 
@@ -50,6 +51,21 @@ class OutcomesQuery(PageQuery):
     kind: Literal["accepted", "rejected", "counterfactual", "quarantined", "superseded", "unmatched"] | None = Field(
         None, description="counterfactual is another word for rejected"
     )
+
+
+class QuarantineQuery(PageQuery):
+    symbol: Symbol | None = None
+    since: Time | None = None
+    until: Time | None = None
+
+
+class ReleaseBody(Body):
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class MatchBody(Body):
+    decision_id: OwnId
+    reason: Text | None = None
 
 
 def outcome_from(user_id: str, body: Mapping[str, Any]) -> Outcome:
@@ -132,3 +148,12 @@ def outcome_data(stored: StoredOutcome) -> dict[str, Any]:
         "released_at": iso(stored.released_at_ms) if stored.released_at_ms is not None else None,
         "ignored_fields": list(outcome.ignored),
     }
+
+
+def doubt_data(stored: StoredOutcome) -> dict[str, Any]:
+    """An outcome with what is doubtful about it."""
+    why = doubt(stored)
+    if why is None:
+        return {**outcome_data(stored), "doubt": None}
+    found = iso(int(why.found)) if why.found is not None and why.field.endswith("_at") else why.found
+    return {**outcome_data(stored), "doubt": {"field": why.field, "expected": why.expected, "found": found}}

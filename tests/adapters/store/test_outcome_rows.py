@@ -1,12 +1,14 @@
 """A reported outcome comes back as it was told."""
 
+from dataclasses import replace
+
 import pytest
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.ports import Period
-from tests.adapters.store.rows import ALL, pages, report
-from tests.builders import NOW_MS, outcome
+from tests.adapters.store.rows import ALL, pages, report, write
+from tests.builders import NOW_MS, outcome, taken
 
 
 def test_an_outcome_comes_back_as_it_was_reported(database: Database, store: SqlStore) -> None:
@@ -67,3 +69,39 @@ def test_outcomes_are_narrowed_by_kind_symbol_and_time(
         found = reading.outcomes("ada", period, None, 10).items
 
     assert {one.outcome.trade_id for one in found} == expected
+
+
+def test_what_was_found_out_later_is_written_beside_what_was_reported(database: Database, store: SqlStore) -> None:
+    report(database, outcome("held", pnl_percent=5000.0), outcome("lost", decision_id="d-1"))
+    write(database, taken("d-1"))
+
+    with store.begin() as tx:
+        held, lost = tx.outcome_to_change("ada", "held"), tx.outcome_to_change("ada", "lost")
+        assert held is not None
+        assert lost is not None
+        found = tx.decision_for(lost.outcome)
+        assert found is not None
+        tx.save_release(held, NOW_MS + 1)
+        tx.save_match(replace(lost, match=found[0], matched_decision_id=found[1].decision_id))
+
+    with store.read() as reading:
+        held, lost = reading.outcome("ada", "held"), reading.outcome("ada", "lost")
+        nobody = reading.outcome("bob", "held")
+    assert held is not None
+    assert lost is not None
+    assert (held.released_at_ms, held.is_quarantined) == (NOW_MS + 1, False)
+    assert (lost.match, lost.matched_decision_id) == ("decision_id", "d-1")
+    assert nobody is None
+
+
+def test_unmatched_outcomes_come_in_the_order_of_their_arrival(database: Database, store: SqlStore) -> None:
+    report(database, outcome("second", decision_id="x"), outcome("silent"), at_ms=NOW_MS)
+    report(database, outcome("third", user_id="bob", opened_at_ms=NOW_MS), at_ms=NOW_MS + 1)
+    report(database, outcome("first", signal_id="x"), outcome("older", signal_id="x"), at_ms=NOW_MS - 1)
+    report(database, outcome("too old", signal_id="x"), at_ms=NOW_MS - 2)
+
+    with store.read() as reading:
+        found = pages(lambda cursor: reading.unmatched_outcomes(NOW_MS - 1, cursor, 2))
+
+    names = [one.outcome.trade_id for page in found for one in page]
+    assert names == ["first", "older", "second", "third"]

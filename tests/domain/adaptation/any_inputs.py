@@ -50,8 +50,8 @@ class AnyInputs(RuleBasedStateMachine):
         seed=SEEDS,
         parameter=st.integers(0, len(LIMITS) - 1),
         worth=st.sampled_from([-1.0, 1.0]) | st.floats(-5, 5),
-        days=st.integers(1, 30),
-        signals=st.sampled_from([1, 24, 100]),
+        days=st.integers(1, 15),
+        signals=st.sampled_from([1, 24, 60]),
         apart=st.just(1) | st.integers(1, 10),
     )
     def a_usual_month(self, seed: int, parameter: int, worth: float, days: int, signals: int, apart: int) -> None:
@@ -76,7 +76,7 @@ class AnyInputs(RuleBasedStateMachine):
         self.rebuilt.decide(table[:, :4])
         self.told(table[:, :4], table[:, 4] > 0.0, table[:, 5], table[:, 6])
 
-    @rule(seed=SEEDS, result=NUMBERS, signals=st.sampled_from([0, 1, 50, 5_000]), propensity=NUMBERS)
+    @rule(seed=SEEDS, result=NUMBERS, signals=st.sampled_from([0, 1, 20, 50, 5_000]), propensity=NUMBERS)
     def the_same_result_for_all(self, seed: int, result: float, signals: int, propensity: float) -> None:
         values = usual(np.random.default_rng(seed), signals)
         self.told(values, [True] * signals, propensity, [result] * signals)
