@@ -1,4 +1,7 @@
-"""What learning needs: lessons beside outcomes, learners with their former states, adaptations, jobs."""
+"""What learning needs: lessons beside outcomes, learners with their former states, adaptations, jobs.
+
+And which days of outcomes have changed, so that performance is told without reading all of them again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,8 +17,6 @@ LOSES = (
     "jobs and their results",
 )
 
-COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 ADDED = (
     ("lesson", sa.Text()),
     ("released_at_ms", sa.BigInteger()),
@@ -30,6 +31,14 @@ FOUND_BY = (
     ("outcomes_by_correction", ("user_id", "corrects"), "corrects IS NOT NULL"),
     ("outcomes_unmatched", ("received_at_ms", "id"), "match = 'none'"),
 )
+
+
+STAMP_DAYS = """
+    INSERT INTO outcome_days (user_id, day, stamp)
+    SELECT user_id, (effective_at_ms - (effective_at_ms % 86400000 + 86400000) % 86400000) / 86400000 AS day, MAX(id)
+    FROM outcomes GROUP BY user_id, day
+"""
+"""In whole days downwards, also before 1970, where a plain division would go upwards."""
 
 
 def upgrade() -> None:
@@ -53,12 +62,12 @@ def upgrade() -> None:
             postgresql_where=sa.text(condition),
         )
     op.create_table(
-        "outcome_changes",
-        sa.Column("sequence", COUNTER, primary_key=True, autoincrement=True),
-        sa.Column("user_id", sa.Text, nullable=False),
-        sa.Column("day", sa.Integer, nullable=False),
+        "outcome_days",
+        sa.Column("user_id", sa.Text, primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True),
+        sa.Column("stamp", sa.BigInteger, nullable=False),
     )
-    op.create_index("outcome_changes_by_user", "outcome_changes", ["user_id", "sequence"])
+    op.execute(STAMP_DAYS)
     op.create_table(
         "learners",
         sa.Column("user_id", sa.Text, primary_key=True),
@@ -111,7 +120,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("jobs", "adaptations", "learner_states", "learners", "outcome_changes"):
+    for table in ("jobs", "adaptations", "learner_states", "learners", "outcome_days"):
         op.drop_table(table)
     for index, _, _ in FOUND_BY:
         op.drop_index(index, "outcomes")

@@ -78,6 +78,11 @@ class StoredOutcome:
     def is_quarantined(self) -> bool:
         return self.quarantined is not None and self.released_at_ms is None
 
+    @property
+    def effective_at_ms(self) -> int:
+        """When it closed, else when it was reported: where it stands in every list and every window."""
+        return self.outcome.closed_at_ms if self.outcome.closed_at_ms is not None else self.received_at_ms
+
     def r(self, percent_per_r: float | None) -> float | None:
         """Profit over risk: the outcome's own risk, else the signal's, else what a unit of risk is in percent."""
         outcome, lesson = self.outcome, self.lesson

@@ -203,8 +203,10 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(embedded: Database, store: 
 def test_the_second_look_of_a_day_waits_for_tomorrow(embedded: Database, store: SqlStore) -> None:
     trade(embedded, range(30))
     adapted(store, 29)
-    _, outcomes = decisions_and_outcomes(range(29, 30), seed=9)
-    DirectRecorder(embedded).keep([replace(one, trade_id=f"late-{one.trade_id}") for one in outcomes], evening(29))
+    decisions, outcomes = decisions_and_outcomes(range(30, 31))
+    recorder = DirectRecorder(embedded)
+    recorder.record(decisions, 0.0)
+    recorder.keep([replace(one, closed_at_ms=evening(29)) for one in outcomes], evening(29))
 
     held = adapted(store, 29)
     tomorrow = adapted(store, 30)

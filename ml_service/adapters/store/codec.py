@@ -188,7 +188,7 @@ OUTCOME_FIELDS = (
 def outcome_row(stored: StoredOutcome) -> dict[str, Any]:
     outcome = stored.outcome
     row: dict[str, Any] = {name: getattr(outcome, name) for name in OUTCOME_FIELDS}
-    row["effective_at_ms"] = outcome.closed_at_ms if outcome.closed_at_ms is not None else stored.received_at_ms
+    row["effective_at_ms"] = stored.effective_at_ms
     row["received_at_ms"] = stored.received_at_ms
     row["match"] = stored.match
     row["matched_decision_id"] = stored.matched_decision_id

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.partitions import ensure_partitions
 
 NAMES_AT_ONCE = 1_000
@@ -53,7 +54,19 @@ class SqlRetention:
 
     def drop_outcomes(self, before_ms: int, rows: int) -> int:
         """Their keys stay, so that a repeat is still known."""
-        return self._drop(t.outcomes, t.outcomes.c.id, t.outcomes.c.effective_at_ms < before_ms, rows)
+        o = t.outcomes.c
+        with self._database.read() as connection:
+            old = connection.execute(
+                select(o.id, o.user_id, o.effective_at_ms)
+                .where(o.effective_at_ms < before_ms)
+                .order_by(o.id)
+                .limit(rows)
+            ).all()
+        if old:
+            with self._database.write() as connection:
+                connection.execute(delete(t.outcomes).where(o.id.in_([row.id for row in old])))
+                note_changed(connection, *((row.user_id, row.effective_at_ms) for row in old))
+        return len(old)
 
     def drop_events(self, before_ms: int, rows: int) -> int:
         return self._drop(t.events, t.events.c.id, t.events.c.handled_at_ms < before_ms, rows)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import lesson_document, outcome_from
-from ml_service.adapters.store.outcome_changes import note_changed
+from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.domain.corrections import objection, stand_ins, takes_decision_of
 from ml_service.domain.outcomes import Outcome, StoredOutcome
 
@@ -164,7 +164,7 @@ def change(connection: Connection, stored: StoredOutcome, **values: Any) -> None
         .values(**values)
         .returning(c.effective_at_ms)
     ).scalar_one()
-    note_changed(connection, outcome.user_id, changed)
+    note_changed(connection, (outcome.user_id, changed))
 
 
 # ---- imagined results
@@ -185,8 +185,7 @@ def supersede_imagined(connection: Connection, real: StoredOutcome) -> None:
         .values(superseded_by=real.outcome.trade_id)
         .returning(c.effective_at_ms)
     ).scalars()
-    for effective_at_ms in changed.all():
-        note_changed(connection, real.outcome.user_id, effective_at_ms)
+    note_changed(connection, *((real.outcome.user_id, effective_at_ms) for effective_at_ms in changed.all()))
 
 
 def real_result(connection: Connection, imagined: StoredOutcome) -> str | None:

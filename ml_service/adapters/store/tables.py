@@ -168,21 +168,20 @@ Index(
     postgresql_where=outcomes.c.match == "none",
 )
 
-outcome_changes = Table(
-    "outcome_changes",
-    metadata,
-    Column("sequence", Counter, primary_key=True, autoincrement=True),
-    Column("user_id", Text, nullable=False),
-    Column("day", Integer, nullable=False),
-    Index("outcome_changes_by_user", "user_id", "sequence"),
-)
-
 outcome_keys = Table(
     "outcome_keys",
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("trade_id", Text, primary_key=True),
     Column("body_hash", LargeBinary, nullable=False),
+)
+
+outcome_days = Table(
+    "outcome_days",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("stamp", BigInteger, nullable=False),
 )
 
 events = Table(

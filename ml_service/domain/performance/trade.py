@@ -55,7 +55,7 @@ def closed_trade(
 ) -> ClosedTrade:
     """`r` stands in where the outcome names no risk."""
     outcome = stored.outcome
-    believed = stored.quarantined is None
+    believed = not stored.is_quarantined
     held_ms = None
     if outcome.opened_at_ms is not None and outcome.closed_at_ms is not None:
         held_ms = outcome.closed_at_ms - outcome.opened_at_ms
@@ -63,7 +63,7 @@ def closed_trade(
     if outcome.entry_price is not None and outcome.quantity is not None:
         notional = outcome.entry_price * outcome.quantity
     return ClosedTrade(
-        at_ms=outcome.closed_at_ms if outcome.closed_at_ms is not None else stored.received_at_ms,
+        at_ms=stored.effective_at_ms,
         symbol=outcome.symbol,
         pnl=outcome.pnl,
         pnl_percent=outcome.pnl_percent if believed else None,

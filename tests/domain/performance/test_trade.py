@@ -1,5 +1,7 @@
 """A closed trade: where it stands in time, and what is taken over from an outcome."""
 
+from dataclasses import replace
+
 import pytest
 
 from ml_service.domain.outcomes import StoredOutcome
@@ -63,3 +65,10 @@ def test_of_a_quarantined_one_only_the_profit_counts() -> None:
     made = closed_trade(stored("pnl_percent_implausible", pnl=6.0, pnl_percent=5000.0, risk=1.0), r=1.0)
 
     assert (made.pnl, made.pnl_percent, made.r, made.quarantined) == (6.0, None, None, True)
+
+
+def test_one_that_was_let_out_of_quarantine_is_believed() -> None:
+    released = replace(stored("pnl_percent_implausible", pnl=6.0, pnl_percent=500.0), released_at_ms=NOW_MS)
+
+    assert closed_trade(released).pnl_percent == 500.0
+    assert not closed_trade(released).quarantined

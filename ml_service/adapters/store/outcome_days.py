@@ -1,0 +1,37 @@
+"""Which days of outcomes have changed: a stamp per user and day, new with every change to a row of that day.
+
+Whoever has worked something out from the rows of a day keeps the stamp beside it, and knows by it whether it still
+holds. A stamp is random instead of counted: a database that was restored from a backup, and went another way from
+there, does not come by the same one again.
+"""
+
+import secrets
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ml_service.adapters.store import tables as t
+from ml_service.domain.outcomes import DAY_MS, StoredOutcome
+
+STAMP_BITS = 62
+"""Always a whole number of the database, which has 64 bits with its sign."""
+
+
+def note_changed(connection: Connection, *changed: tuple[str, int]) -> None:
+    """For whoever inserts, updates or deletes outcomes: the users and `effective_at_ms` of the rows, in the same
+    transaction, and as its last step: on PostgreSQL others who change that day wait from here to the commit."""
+    # One order for all, or two transactions could wait for each other.
+    days = sorted({(user_id, at_ms // DAY_MS) for user_id, at_ms in changed})
+    if not days:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(t.outcome_days)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["user_id", "day"], set_={"stamp": statement.excluded.stamp}),
+        [{"user_id": user_id, "day": day, "stamp": secrets.randbits(STAMP_BITS)} for user_id, day in days],
+    )
+
+
+def times_of(outcomes: Iterable[StoredOutcome]) -> list[tuple[str, int]]:
+    return [(stored.outcome.user_id, stored.effective_at_ms) for stored in outcomes]
