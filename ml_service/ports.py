@@ -14,6 +14,7 @@ from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, Learner
 from ml_service.domain.outcomes import Match, Outcome, Receipt, StoredOutcome
+from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
 
@@ -110,6 +111,13 @@ class Reading(Protocol):
     def decision_for(self, outcome: Outcome) -> tuple[Match, Decision] | None:
         """The decision that an outcome belongs to, and how it was found."""
 
+    def outcome_stamps(self, user_id: str, since_day: int | None) -> Mapping[int, int]:
+        """Of the days that have, or had, outcomes, in order. A stamp is a new one after every change to the day."""
+
+    def counted(self, user_id: str, since_ms: int, until_ms: int) -> Iterator[Counted]:
+        """Every outcome of a time span, in the order of time."""
+
+    def users_with_outcomes(self) -> Iterator[str]: ...
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...
@@ -192,6 +200,29 @@ class Snapshot(Protocol):
     def is_stale(self) -> bool: ...
     def catch_up(self) -> None:
         """Read our own writes: return when the view is at least as new as the last commit here."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolledDay:
+    """What one cut of a day came to when its rows had this stamp."""
+
+    stamp: int
+    tallies: Tallies
+
+
+@dataclass(frozen=True, slots=True)
+class RolledSheet:
+    stamp: int
+    sheet: Sheet
+
+
+class Rollups(Protocol):
+    """Tallies of days, kept so that nobody adds them up twice. May forget everything at any moment."""
+
+    def days(self, user_id: str, cut: Cut, since_day: int | None) -> Mapping[int, RolledDay]: ...
+    def sheet(self, user_id: str, day: int) -> RolledSheet | None: ...
+    def keep(self, user_id: str, sheets: Mapping[int, RolledSheet]) -> None: ...
+    def forget(self, user_id: str) -> None: ...
 
 
 class KillFile(Protocol):

@@ -16,6 +16,7 @@ from ml_service.adapters.store.kill_rows import KillReading, KillWriting
 from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
 from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWriting
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
+from ml_service.adapters.store.tally_rows import TalliesReading
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
 from ml_service.adapters.store.writer import publish
 from ml_service.domain.events import Event
@@ -55,6 +56,7 @@ class SqlReading(
     OutcomesReading,
     LearnersReading,
     JobsReading,
+    TalliesReading,
     SettingsReading,
     KillReading,
     KeysReading,

@@ -1,0 +1,62 @@
+"""Outcomes as performance reads them: which days there are, with their stamps, and the rows of a span of time."""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import func, select, tuple_
+
+from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.codec import Row, outcome_from
+from ml_service.adapters.store.transaction import Look
+from ml_service.domain.performance.tally import Counted
+from ml_service.domain.performance.trade import closed_trade
+
+ROWS_AT_ONCE = 2_000
+
+
+class TalliesReading(Look):
+    def outcome_stamps(self, user_id: str, since_day: int | None) -> Mapping[int, int]:
+        c = t.outcome_days.c
+        query = select(c.day, c.stamp).where(c.user_id == user_id).order_by(c.day)
+        if since_day is not None:
+            query = query.where(c.day >= since_day)
+        return {row.day: row.stamp for row in self._connection.execute(query)}
+
+    def counted(self, user_id: str, since_ms: int, until_ms: int) -> Iterator[Counted]:
+        c = t.outcomes.c
+        last = (since_ms, -1)
+        while True:
+            rows = (
+                self._connection.execute(
+                    select(t.outcomes)
+                    .where(c.user_id == user_id, c.effective_at_ms >= last[0], c.effective_at_ms < until_ms)
+                    .where(tuple_(c.effective_at_ms, c.id) > last)
+                    .order_by(c.effective_at_ms, c.id)
+                    .limit(ROWS_AT_ONCE)
+                )
+                .mappings()
+                .all()
+            )
+            yield from map(counted_from, rows)
+            if len(rows) < ROWS_AT_ONCE:
+                return
+            last = (rows[-1]["effective_at_ms"], rows[-1]["id"])
+
+    def users_with_outcomes(self) -> Iterator[str]:
+        c = t.outcome_days.c
+        # One step per user along the primary key, however many days each has.
+        user_id = self._connection.execute(select(func.min(c.user_id))).scalar()
+        while user_id is not None:
+            yield user_id
+            user_id = self._connection.execute(select(func.min(c.user_id)).where(c.user_id > user_id)).scalar()
+
+
+def counted_from(row: Row) -> Counted:
+    stored = outcome_from(row)
+    lesson = stored.lesson
+    trade = closed_trade(
+        stored,
+        revision=lesson.thresholds_revision if lesson is not None else None,
+        thresholds_symbol=lesson.thresholds_symbol if lesson is not None else None,
+        r=stored.r(row["percent_per_r"]),
+    )
+    return Counted(trade, stored.outcome.accepted, stored.superseded_by is not None)
