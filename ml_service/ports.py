@@ -15,6 +15,7 @@ from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, Learner
 from ml_service.domain.outcomes import Match, Outcome, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
+from ml_service.domain.performance.trade import ClosedTrade
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
 
@@ -52,6 +53,35 @@ class ImportedRow:
     position: str
     outcome: Outcome | None
     complaint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionCount:
+    symbol: str
+    decision: str
+    code: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCount:
+    symbol: str
+    verdict: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What an adaptation came to."""
+
+    id: str
+    symbol: str
+    at_ms: int
+    verdict: str
+    revision_before: int
+    revision: int
+    explanation: Mapping[str, Any]
+    undone_by: int | None
 
 
 class Reading(Protocol):
@@ -117,7 +147,15 @@ class Reading(Protocol):
     def counted(self, user_id: str, since_ms: int, until_ms: int) -> Iterator[Counted]:
         """Every outcome of a time span, in the order of time."""
 
+    def latest_trades(self, user_id: str, period: Period, limit: int) -> Sequence[ClosedTrade]:
+        """The last ones that were taken and are not superseded, in the order of time."""
+
     def users_with_outcomes(self) -> Iterator[str]: ...
+    def decision_counts(self, user_id: str, since_ms: int) -> Sequence[DecisionCount]: ...
+    def move_counts(self, user_id: str, since_ms: int) -> Sequence[MoveCount]: ...
+    def moves(self, user_id: str, since_ms: int, limit: int) -> Sequence[Move]:
+        """Newest first."""
+
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...

@@ -6,7 +6,8 @@ from itertools import groupby
 
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import Cut, Group, History, Sheet, Tally, histories_of, sheet_of
-from ml_service.ports import Reading, RolledSheet, Rollups, Store
+from ml_service.domain.performance.trade import ClosedTrade
+from ml_service.ports import Period, Reading, RolledSheet, Rollups, Store
 
 DAYS_AT_ONCE = 30
 
@@ -62,6 +63,24 @@ def sheets_between(user_id: str, first: int, last: int, reading: Reading) -> Ite
     outcomes = reading.counted(user_id, first * DAY_MS, (last + 1) * DAY_MS)
     for day, own in groupby(outcomes, lambda one: one.trade.day):
         yield day, sheet_of(list(own))
+
+
+def latest(
+    user_id: str, cut: Cut, history: History, since_ms: int | None, count: int, *, store: Store
+) -> list[ClosedTrade]:
+    """The last trades of a history, at most `count`, in the order of time."""
+    found: list[ClosedTrade] = []
+    with store.read() as reading:
+        if cut.symbol is None:
+            return list(reading.latest_trades(user_id, Period(since_ms=since_ms), count))
+        # Only the days that it was traded on: a rare symbol would have its user's whole history searched.
+        for day in reversed(history.taken):
+            if len(found) >= count:
+                break
+            begin = max(day.number * DAY_MS, since_ms if since_ms is not None else day.number * DAY_MS)
+            period = Period(cut.symbol, begin, (day.number + 1) * DAY_MS)
+            found = [*reading.latest_trades(user_id, period, count - len(found)), *found]
+    return found
 
 
 # ---- by hand

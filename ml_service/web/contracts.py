@@ -31,6 +31,9 @@ class Contract:
     raw: bool = False
     """The answer stands alone, outside the envelope."""
 
+    other_media: str | None = None
+    """What the caller can have in place of it, by asking."""
+
     shows_secret: bool = False
     """The answer holds a secret, so it must not be kept for repeats."""
 
@@ -56,10 +59,13 @@ def contract(
     success: int = 200,
     media: str = "application/json",
     raw: bool = False,
+    other_media: str | None = None,
     shows_secret: bool = False,
 ) -> Callable[[View], View]:
     def declare(view: View) -> View:
-        view.contract = Contract(scope, lane, body, query, answer, body_limit, success, media, raw, shows_secret)  # type: ignore[attr-defined]
+        view.contract = Contract(  # type: ignore[attr-defined]
+            scope, lane, body, query, answer, body_limit, success, media, raw, other_media, shows_secret
+        )
         return view
 
     return declare

@@ -124,7 +124,10 @@ def responses(contract: Contract) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if media == "application/json":
         schema = {"$ref": REFERENCES.format(model="Answer")} if not contract.raw else {"type": "object"}
-    good = {str(contract.success): {"description": contract.answer, "content": {media: {"schema": schema}}}}
+    content = {media: {"schema": schema}}
+    if contract.other_media is not None:
+        content[contract.other_media] = {"schema": {"type": "string"}}
+    good = {str(contract.success): {"description": contract.answer, "content": content}}
     refused = {
         "description": "Refused, or not possible now; the body says what was expected and what was found.",
         "content": {"application/problem+json": {"schema": {"$ref": REFERENCES.format(model="Problem")}}},

@@ -67,6 +67,11 @@ def iso(at_ms: int) -> str:
     return at.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def date(day: int) -> str:
+    """Of a day counted from 1970-01-01."""
+    return (EPOCH + datetime.timedelta(days=day)).date().isoformat()
+
+
 class Answer(Response):
     """An answer that is complete in memory."""
 

@@ -15,6 +15,7 @@ from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.kill_file import LocalKillFile
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.rate_limits import Limiter, NoLimit
+from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.snapshot import LiveSnapshot
 from ml_service.adapters.store.audit_head import AuditHead
@@ -69,6 +70,7 @@ class WebProcess:
         self._audit_head = AuditHead(folder)
         self._database = Database(settings.database_url, pooling(settings))
         self._store = SqlStore(self._database, self._committed)
+        self._rollups = LocalRollups(folder)
         self._kill_file = MarkedKillFile(LocalKillFile(folder), self._generation.bump)
         self._snapshot = LiveSnapshot(
             View(settings.gate_policy, settings.hash),
@@ -111,6 +113,7 @@ class WebProcess:
         self.parts.body_deadline.close()
         self._recorder.close()
         self._snapshot.stop()
+        self._rollups.close()
         self._database.close()
 
     # ---- building
@@ -119,6 +122,7 @@ class WebProcess:
         settings = self.settings
         return Parts(
             store=self._store,
+            rollups=self._rollups,
             recorder=self._recorder,
             snapshot=self._snapshot,
             kill_file=self._kill_file,

@@ -78,6 +78,8 @@ ROUTES = (
     Route("POST", "/api/v1/outcomes/{user_id}/{trade_id}/match", "own", body={"decision_id": "ada-0"}),
     Route("GET", "/api/v1/outcomes/{user_id}/quarantine", "own"),
     Route("POST", "/api/v1/outcomes/{user_id}/quarantine/{trade_id}/release", "own", body={"reason": "mine"}),
+    Route("GET", "/api/v1/performance/{user_id}", "own"),
+    Route("GET", "/api/v1/analytics/{user_id}", "own"),
     Route("GET", "/api/v1/decisions/{user_id}", "own"),
     Route("GET", "/api/v1/decision/{user_id}/{decision_id}", "own"),
     Route("POST", "/api/v1/decision/{user_id}/{decision_id}/replay", "own"),

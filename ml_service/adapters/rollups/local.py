@@ -109,7 +109,7 @@ class LocalRollups:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
                 shaped(connection)
-                self._drop_anchor()
+                self._anchored()
                 return work(connection)
         except sqlite3.OperationalError as error:
             logger.warning("roll-ups are of no use now: %s", error)
@@ -120,7 +120,7 @@ class LocalRollups:
                 self._path.with_name(NAME + end).unlink(missing_ok=True)
         return None
 
-    def _drop_anchor(self) -> None:
+    def _anchored(self) -> None:
         if self._anchor is None:
             self._anchor = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
             self._anchor.execute("SELECT day FROM days LIMIT 1").fetchone()

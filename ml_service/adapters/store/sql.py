@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ml_service.adapters.store.analytics_rows import AnalyticsReading
 from ml_service.adapters.store.audit_rows import AuditReading, AuditWriting
 from ml_service.adapters.store.change_rows import ChangesReading
 from ml_service.adapters.store.counts import CountsReading
@@ -57,6 +58,7 @@ class SqlReading(
     LearnersReading,
     JobsReading,
     TalliesReading,
+    AnalyticsReading,
     SettingsReading,
     KillReading,
     KeysReading,

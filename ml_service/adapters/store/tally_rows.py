@@ -1,14 +1,16 @@
 """Outcomes as performance reads them: which days there are, with their stamps, and the rows of a span of time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import func, select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, outcome_from
+from ml_service.adapters.store.paging import narrowed
 from ml_service.adapters.store.transaction import Look
 from ml_service.domain.performance.tally import Counted
-from ml_service.domain.performance.trade import closed_trade
+from ml_service.domain.performance.trade import ClosedTrade, closed_trade
+from ml_service.ports import Period
 
 ROWS_AT_ONCE = 2_000
 
@@ -40,6 +42,14 @@ class TalliesReading(Look):
             if len(rows) < ROWS_AT_ONCE:
                 return
             last = (rows[-1]["effective_at_ms"], rows[-1]["id"])
+
+    def latest_trades(self, user_id: str, period: Period, limit: int) -> Sequence[ClosedTrade]:
+        c = t.outcomes.c
+        query = select(t.outcomes).where(c.user_id == user_id, c.accepted.is_(True), c.superseded_by.is_(None))
+        query = narrowed(query, c.symbol, c.effective_at_ms, period)
+        query = query.order_by(c.effective_at_ms.desc(), c.id.desc()).limit(limit)
+        rows = self._connection.execute(query).mappings().all()
+        return [counted_from(row).trade for row in reversed(rows)]
 
     def users_with_outcomes(self) -> Iterator[str]:
         c = t.outcome_days.c

@@ -1,6 +1,19 @@
 """The table of contents: a new group of routes is one file here and one line below."""
 
-from . import adaptations, admin, decisions, docs, health, jobs, kill_switch, outcomes, reports, signals, thresholds
+from . import (
+    adaptations,
+    admin,
+    decisions,
+    docs,
+    health,
+    jobs,
+    kill_switch,
+    outcomes,
+    performance,
+    reports,
+    signals,
+    thresholds,
+)
 
 BLUEPRINTS = (
     signals.signals,
@@ -10,6 +23,7 @@ BLUEPRINTS = (
     adaptations.adaptations,
     jobs.jobs,
     kill_switch.kill_switch,
+    performance.performance,
     reports.reports,
     admin.admin,
     health.health,
