@@ -13,6 +13,7 @@ from ml_service.cli.commands import (
     migrate,
     processes,
     replay,
+    rollups,
     safety_case,
     verify_audit,
 )
@@ -30,6 +31,7 @@ cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(keys.keys, name="keys")
 cli.add_typer(migrate.migrations, name="migrate")
+cli.add_typer(rollups.rollups, name="rollups")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

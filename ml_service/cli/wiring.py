@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database
@@ -38,3 +39,12 @@ def open_store(settings: Settings, migrated: bool = True) -> Iterator[Tools]:
         yield Tools(SqlStore(database, committed), lambda: time.time_ns() // 1_000_000, os.urandom)
     finally:
         database.close()
+
+
+@contextmanager
+def open_rollups(settings: Settings) -> Iterator[LocalRollups]:
+    rollups = LocalRollups(settings.data_dir)
+    try:
+        yield rollups
+    finally:
+        rollups.close()
