@@ -8,6 +8,7 @@ from ml_service.adapters.store import tally_rows
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.outcomes import DAY_MS
+from ml_service.ports import Period
 from tests.adapters.store.rows import report, write
 from tests.builders import NOW_MS, outcome, taken
 
@@ -89,3 +90,22 @@ def test_every_user_with_outcomes_is_named(database: Database, store: SqlStore) 
 
     with store.read() as reading:
         assert list(reading.users_with_outcomes()) == ["ada", "bob", "eve"]
+
+
+def test_the_latest_trades_are_those_that_count(database: Database, store: SqlStore) -> None:
+    for number in range(5):
+        report(database, outcome(f"t-{number}", pnl=float(number), closed_at_ms=NOW_MS + number))
+    report(
+        database,
+        outcome("rejected", pnl=90.0, accepted=False, closed_at_ms=NOW_MS + 9),
+        outcome("other", pnl=91.0, symbol="ETHUSDT", closed_at_ms=NOW_MS + 9),
+    )
+    change(database, "t-3", superseded_by="t-9")
+
+    def latest(limit: int, **period: object) -> list[float | None]:
+        with store.read() as reading:
+            return [one.pnl for one in reading.latest_trades("ada", Period(**period), limit)]  # type: ignore[arg-type]
+
+    assert latest(2, symbol="BTCUSDT") == [2.0, 4.0]
+    assert latest(9, symbol="BTCUSDT", since_ms=NOW_MS + 1, until_ms=NOW_MS + 4) == [1.0, 2.0]
+    assert latest(2) == [4.0, 91.0]
