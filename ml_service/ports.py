@@ -111,6 +111,9 @@ class Reading(Protocol):
     def scopes_waiting(self) -> list[tuple[str, str]]:
         """Every user and symbol with something new to learn from."""
 
+    def adapted_at(self) -> Mapping[tuple[str, str], int]:
+        """When each user's and symbol's learner was last asked."""
+
     def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
         """What the scope was not told yet, oldest first."""
 

@@ -28,6 +28,7 @@ ADDED = (
 
 FOUND_BY = (
     ("outcomes_by_decision", ("user_id", "matched_decision_id", "accepted"), "matched_decision_id IS NOT NULL"),
+    ("outcomes_by_replacement", ("user_id", "superseded_by"), "superseded_by IS NOT NULL"),
     ("outcomes_by_correction", ("user_id", "corrects"), "corrects IS NOT NULL"),
     ("outcomes_unmatched", ("received_at_ms", "id"), "match = 'none'"),
 )

@@ -52,9 +52,7 @@ class Outcome:
     @property
     def r(self) -> float | None:
         """The result per unit of risk, where the risk is known."""
-        if self.pnl is None or not self.risk:
-            return None
-        return self.pnl / self.risk
+        return in_r(self.pnl, None, self.risk, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +82,23 @@ class StoredOutcome:
         return self.outcome.closed_at_ms if self.outcome.closed_at_ms is not None else self.received_at_ms
 
     def r(self, percent_per_r: float | None) -> float | None:
-        """Profit over risk: the outcome's own risk, else the signal's, else what a unit of risk is in percent."""
-        outcome, lesson = self.outcome, self.lesson
-        if outcome.r is not None:
-            return outcome.r
-        if lesson is not None and lesson.risk is not None and outcome.pnl is not None:
-            return outcome.pnl / lesson.risk
-        if outcome.pnl_percent is None:
-            return None
-        if lesson is not None and lesson.risk_percent is not None:
-            return outcome.pnl_percent / lesson.risk_percent
-        return outcome.pnl_percent / percent_per_r if percent_per_r else None
+        outcome = self.outcome
+        return in_r(outcome.pnl, outcome.pnl_percent, outcome.risk, self.lesson, percent_per_r)
+
+
+def in_r(
+    pnl: float | None, percent: float | None, risk: float | None, lesson: Lesson | None, percent_per_r: float | None
+) -> float | None:
+    """Profit over risk: the outcome's own risk, else the signal's, else what a unit of risk is in percent."""
+    if pnl is not None and risk:
+        return pnl / risk
+    if lesson is not None and lesson.risk is not None and pnl is not None:
+        return pnl / lesson.risk
+    if percent is None:
+        return None
+    if lesson is not None and lesson.risk_percent is not None:
+        return percent / lesson.risk_percent
+    return percent / percent_per_r if percent_per_r else None
 
 
 Status = Literal["created", "duplicate", "conflict", "quarantined"]

@@ -59,14 +59,20 @@ def adapt(
     store: Store,
     entropy: Callable[[int], bytes],
     dry_run: bool = False,
+    tilts: dict[str, Vector | None] | None = None,
 ) -> Adapted:
+    """`tilts` is a place to keep what a user's other symbols have taught, for who adapts many symbols in a row."""
     for _ in range(ATTEMPTS):
         # Read and weighed without a lock, then written on condition that nobody else has been here: a learner takes
         # some milliseconds to think, and nothing should wait for that.
         with store.read() as reading:
             learner = set_forward(reading.learner(user_id, symbol), now_ms)
             current = current_thresholds(reading, user_id, symbol, rules)
-            result = cycle(situation(reading, learner, current, rules, now_ms), rules.gate, rules.adaptation)
+            result = cycle(
+                situation(reading, learner, current, rules, now_ms, {} if tilts is None else tilts),
+                rules.gate,
+                rules.adaptation,
+            )
         found = Adapted(user_id, symbol, result.explanation, current, now_ms)
         if dry_run or nothing_to_write(learner, result):
             return found
@@ -91,32 +97,33 @@ def adapt_all(
 ) -> Iterator[Progress]:
     """Adapt every scope that is due, one after the other; `every` also those that adapted a short while ago."""
     with store.read() as reading:
-        scopes = [
-            (user_id, symbol)
-            for user_id, symbol in reading.scopes_waiting()
-            if symbol != ANY_SYMBOL or rules.adaptation.pooling > 0.0
-        ]
+        scopes = reading.scopes_waiting()
+        adapted_at = reading.adapted_at()
+    if rules.adaptation.pooling == 0.0:
+        scopes = [(user_id, symbol) for user_id, symbol in scopes if symbol != ANY_SYMBOL]
     yield Progress(0, len(scopes))
     told: Counter[str] = Counter()
     failed: list[dict[str, str]] = []
+    tilts: dict[str, Vector | None] = {}
     for number, (user_id, symbol) in enumerate(scopes):
-        if limit is not None and sum(told.values()) >= limit:
+        if limit is not None and sum(told.values()) - told["not_due"] >= limit:
             break
+        if not every and not is_due(now_ms() - adapted_at.get((user_id, symbol), 0), rules):
+            told["not_due"] += 1
+            continue
         try:
-            if not every and not is_due(user_id, symbol, rules, now_ms(), store):
-                told["not_due"] += 1
-            else:
-                done = adapt(
-                    user_id,
-                    symbol,
-                    rules=rules,
-                    actor=actor,
-                    now_ms=now_ms(),
-                    store=store,
-                    entropy=entropy,
-                    dry_run=dry_run,
-                )
-                told[done.explanation.verdict] += 1
+            done = adapt(
+                user_id,
+                symbol,
+                rules=rules,
+                actor=actor,
+                now_ms=now_ms(),
+                store=store,
+                entropy=entropy,
+                dry_run=dry_run,
+                tilts=tilts,
+            )
+            told[done.explanation.verdict] += 1
         except Conflict as error:
             # One scope's trouble must not keep the others from learning.
             failed.append({"user_id": user_id, "symbol": symbol, "error": str(error)})
@@ -133,9 +140,7 @@ def adapt_all(
     yield Progress(len(scopes), len(scopes), result)
 
 
-def is_due(user_id: str, symbol: str, rules: Rules, now_ms: int, store: Store) -> bool:
-    with store.read() as reading:
-        since_ms = now_ms - reading.learner(user_id, symbol).adapted_at_ms
+def is_due(since_ms: int, rules: Rules) -> bool:
     # A clock that was set back makes nobody wait for days that will not come; and a daily call never comes to the
     # millisecond, so a little early is early enough.
     return since_ms < -CLOCK_SET_BACK_MS or since_ms >= EARLY * rules.adaptation.frequency_hours * 3_600_000
@@ -149,7 +154,14 @@ def set_forward(learner: Learner, now_ms: int) -> Learner:
     return replace(learner, adapted_at_ms=now_ms, held_until_ms=max(0, learner.held_until_ms - ahead))
 
 
-def situation(reading: Reading, learner: Learner, current: Thresholds, rules: Rules, now_ms: int) -> Situation:
+def situation(
+    reading: Reading,
+    learner: Learner,
+    current: Thresholds,
+    rules: Rules,
+    now_ms: int,
+    tilts: dict[str, Vector | None],
+) -> Situation:
     user_id, symbol = learner.user_id, learner.symbol
     anchor = reading.anchor(user_id, symbol) if learner.learned is None else None
     return Situation(
@@ -161,17 +173,21 @@ def situation(reading: Reading, learner: Learner, current: Thresholds, rules: Ru
         anchor=anchor or {name: limits.default for name, limits in rules.gate.items()},
         frozen=learner.frozen,
         held_until_ms=learner.held_until_ms,
-        tilt=pooled(reading, learner, rules),
+        tilt=pooled(reading, learner, rules, tilts),
         now_ms=now_ms,
     )
 
 
-def pooled(reading: Reading, learner: Learner, rules: Rules) -> Vector | None:
+def pooled(reading: Reading, learner: Learner, rules: Rules, tilts: dict[str, Vector | None]) -> Vector | None:
     """What the user's other symbols have taught."""
+    user_id = learner.user_id
     if learner.symbol == ANY_SYMBOL or rules.adaptation.pooling == 0.0:
         return None
-    shared = reading.learner(learner.user_id, ANY_SYMBOL).learned
-    return shared.tilt() if shared is not None and shared.fits(rules.gate, rules.adaptation.preset) else None
+    if user_id not in tilts:
+        shared = reading.learner(user_id, ANY_SYMBOL).learned
+        fits = shared is not None and shared.fits(rules.gate, rules.adaptation.preset)
+        tilts[user_id] = shared.tilt() if shared is not None and fits else None
+    return tilts[user_id]
 
 
 def current_thresholds(reading: Reading, user_id: str, symbol: str, rules: Rules) -> Thresholds:

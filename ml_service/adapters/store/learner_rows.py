@@ -4,18 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, tuple_, update
 
 from ml_service.adapters.store import tables as t
-from ml_service.adapters.store.codec import Row, canonical, outcome_from
+from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
-from ml_service.domain.adaptation.cycle import Recent, Waiting
+from ml_service.domain.adaptation.cycle import Recent, Taught, Waiting
 from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.learner import Adaptation, Learner
-from ml_service.domain.outcomes import StoredOutcome
 from ml_service.domain.types import ANY_SYMBOL
 from ml_service.ports import Page
 
@@ -37,11 +36,32 @@ def of_scope(user_id: str, symbol: str) -> ColumnElement[bool]:
     return o.user_id == user_id if symbol == ANY_SYMBOL else and_(o.user_id == user_id, o.symbol == symbol)
 
 
+TAUGHT = tuple(t.outcomes.c[name] for name in ("accepted", "pnl", "pnl_percent", "risk", "lesson"))
+
+
+def not_learned(user_id: str, symbol: str) -> tuple[ColumnElement[bool], ...]:
+    o = t.outcomes.c
+    apart = or_(o.quarantined.is_(None), o.released_at_ms.is_not(None))
+    return of_scope(user_id, symbol), o.lesson.is_not(None), mark(symbol).is_(None), apart
+
+
+def taught(row: Any) -> Taught:
+    lesson = lesson_from(row.lesson)
+    assert lesson is not None
+    return Taught(bool(row.accepted), row.pnl, row.pnl_percent, row.risk, lesson)
+
+
 class LearnersReading(Look):
     def learner(self, user_id: str, symbol: str) -> Learner:
         c = t.learners.c
         found = self._first(select(t.learners).where(c.user_id == user_id, c.symbol == symbol), learner_from)
         return found or Learner(user_id, symbol)
+
+    def adapted_at(self) -> dict[tuple[str, str], int]:
+        """When each learner was last asked."""
+        c = t.learners.c
+        rows = self._connection.execute(select(c.user_id, c.symbol, c.adapted_at_ms))
+        return {(row.user_id, row.symbol): row.adapted_at_ms for row in rows}
 
     def scopes_waiting(self) -> list[tuple[str, str]]:
         """Every scope with something to learn from, a user's own for all symbols last."""
@@ -53,54 +73,52 @@ class LearnersReading(Look):
 
     def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
         o = t.outcomes.c
-        rows = (
-            self._connection.execute(
-                select(t.outcomes)
-                .where(
-                    of_scope(user_id, symbol),
-                    o.lesson.is_not(None),
-                    mark(symbol).is_(None),
-                    or_(o.quarantined.is_(None), o.released_at_ms.is_not(None)),
-                )
-                .order_by(o.effective_at_ms, o.id)
-                .limit(WAITING_MAX)
-            )
-            .mappings()
-            .all()
-        )
-        former = self._former(user_id, symbol, rows)
-        return [
-            Waiting(row["id"], outcome_from(row), row["effective_at_ms"], former.get(row["trade_id"]))
-            for row in rows
+        rows = self._connection.execute(
+            select(o.id, o.effective_at_ms, o.trade_id, o.corrects, o.superseded_by, *TAUGHT)
+            .where(*not_learned(user_id, symbol))
+            .order_by(o.effective_at_ms, o.id)
+            .limit(WAITING_MAX)
+        ).all()
+        former = self._former(user_id, symbol)
+        found = []
+        for row in rows:
             # A correction that came first waits for its original.
-            if row["corrects"] is None or row["trade_id"] in former
-        ]
+            if row.corrects is None or row.trade_id in former:
+                instead_of, percent = former.get(row.trade_id, (None, None))
+                replaced = row.superseded_by is not None
+                found.append(Waiting(row.id, row.effective_at_ms, taught(row), replaced, instead_of, percent))
+        return found
 
-    def _former(
-        self, user_id: str, symbol: str, rows: Sequence[Row]
-    ) -> dict[str, tuple[StoredOutcome, float | None] | None]:
-        """By the trade that counts now: the one that was learned from in its place; None where none was."""
-        o = t.outcomes.c
-        found: dict[str, tuple[StoredOutcome, float | None] | None] = {}
-        followed = {row["trade_id"]: row["trade_id"] for row in rows}
-        while followed:
-            replaced = (
-                self._connection.execute(
-                    select(t.outcomes).where(o.user_id == user_id, o.superseded_by.in_(list(followed)))
-                )
-                .mappings()
-                .all()
-            )
+    def _former(self, user_id: str, symbol: str) -> dict[str, tuple[Taught | None, float | None]]:
+        """By the trade that waits: what was learned from in its place; nothing where that never taught anything."""
+        old, new = t.outcomes.alias("old"), t.outcomes
+        columns = [old.c[column.name] for column in (*TAUGHT, mark(symbol), new.c.trade_id, new.c.percent_per_r)]
+        found: dict[str, tuple[Taught | None, float | None]] = {}
+        rows = self._connection.execute(
+            select(new.c.trade_id.label("newest"), *columns)
+            .join_from(new, old, and_(old.c.user_id == new.c.user_id, old.c.superseded_by == new.c.trade_id))
+            .where(*not_learned(user_id, symbol))
+        ).all()
+        while rows:
             further = {}
-            for row in replaced:
-                newest = followed[row["superseded_by"]]
-                learned_at = row[mark(symbol).name]
-                if learned_at is not None and learned_at != SKIPPED:
-                    found[newest] = (outcome_from(row), row["percent_per_r"])
+            for row in rows:
+                learned_at = getattr(row, mark(symbol).name)
+                if learned_at is not None and learned_at != SKIPPED and row.lesson is not None:
+                    found[row.newest] = (taught(row), row.percent_per_r)
                 else:
-                    found.setdefault(newest, None)
-                    further[row["trade_id"]] = newest
-            followed = further
+                    # It was replaced before it taught anything; perhaps what it had replaced itself did.
+                    found.setdefault(row.newest, (None, None))
+                    further[row.trade_id] = row.newest
+            newest = case(further, value=old.c.superseded_by) if further else None
+            rows = (
+                self._connection.execute(
+                    select(newest.label("newest"), *columns).where(
+                        old.c.user_id == user_id, old.c.superseded_by.in_(list(further))
+                    )
+                ).all()
+                if newest is not None
+                else []
+            )
         return found
 
     def recent(self, user_id: str, symbol: str) -> Recent:

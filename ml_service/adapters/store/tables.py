@@ -151,6 +151,7 @@ for mark in (outcomes.c.learned_at_ms, outcomes.c.pooled_at_ms):
 
 for name, columns, condition in (
     ("outcomes_by_decision", ("matched_decision_id", "accepted"), outcomes.c.matched_decision_id.is_not(None)),
+    ("outcomes_by_replacement", ("superseded_by",), outcomes.c.superseded_by.is_not(None)),
     ("outcomes_by_correction", ("corrects",), outcomes.c.corrects.is_not(None)),
 ):
     Index(

@@ -6,6 +6,7 @@ Pure: the use-case brings everything and writes down what comes out.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from ml_service.domain.adaptation.learned import Learned, anchors_of, learner_of
 from ml_service.domain.adaptation.library import Matrix, Vector
 from ml_service.domain.adaptation.policy import AdaptationPolicy
 from ml_service.domain.adaptation.presets import Options
-from ml_service.domain.outcomes import DAY_MS, StoredOutcome
+from ml_service.domain.lessons import Lesson
+from ml_service.domain.outcomes import DAY_MS, in_r
 from ml_service.domain.types import GatePolicy
 
 PERCENT_PER_R = 1.0
@@ -26,15 +28,30 @@ QUARANTINED_MAX = 10
 """Of the last hundred live outcomes: with more of them implausible, nothing is learned until somebody has looked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Taught(NamedTuple):
+    """An outcome, as far as it can teach. A tuple: thousands of them are made for one cycle."""
+
+    accepted: bool
+    pnl: float | None
+    pnl_percent: float | None
+    risk: float | None
+    lesson: Lesson
+
+    def r(self, percent_per_r: float) -> float | None:
+        return in_r(self.pnl, self.pnl_percent, self.risk, self.lesson, percent_per_r)
+
+
+class Waiting(NamedTuple):
     """An outcome that was not learned from yet."""
 
     id: int
-    stored: StoredOutcome
     effective_at_ms: int
-    instead_of: tuple[StoredOutcome, float | None] | None = None
-    """The outcome that was learned from in its place, with the percent per R of that time."""
+    taught: Taught
+    superseded: bool = False
+    instead_of: Taught | None = None
+    """What was learned from in its place, …"""
+    percent_per_r: float | None = None
+    """… with what a unit of risk was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +103,8 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
     if learned is not None:
         learned = replace(learned, memory=learned.memory.rebased(today))
     percent_per_r = now.recent.percent_per_r
-    teaching = [one for one in now.waiting if taught(one, percent_per_r)]
-    skipped = tuple(one.id for one in now.waiting if not taught(one, percent_per_r))
+    teaching = [one for one in now.waiting if teaches(one, percent_per_r)]
+    skipped = tuple(one.id for one in now.waiting if not teaches(one, percent_per_r))
 
     def resting(verdict: Verdict, reason: str) -> Cycle:
         return Cycle(rested(verdict, reason, now, rules, len(teaching)), now.learned, skipped=skipped)
@@ -104,7 +121,7 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
         return resting("held", "nothing new since the last adaptation")
     if learned is not None and learned.memory.day is not None and learned.memory.day >= today:
         return resting("held", f"today's evidence is settled; {counted(len(teaching))} will be settled tomorrow")
-    trades = sum(one.stored.outcome.accepted for one in teaching)
+    trades = sum(one.taught.accepted for one in teaching)
     if learned is None and (trades < rules.trades_min or len(teaching) < options.outcomes_min):
         return resting(
             "insufficient",
@@ -144,8 +161,8 @@ def options_of(rules: AdaptationPolicy) -> Options:
     )
 
 
-def taught(one: Waiting, percent_per_r: float) -> bool:
-    return one.stored.superseded_by is None and one.stored.r(percent_per_r) is not None
+def teaches(one: Waiting, percent_per_r: float) -> bool:
+    return not one.superseded and one.taught.r(percent_per_r) is not None
 
 
 def cooling(now: Situation) -> str | None:
@@ -158,7 +175,7 @@ def counted(count: int) -> str:
 
 
 def matrix(teaching: Sequence[Waiting]) -> Matrix:
-    return np.array([one.stored.lesson.values for one in teaching if one.stored.lesson is not None], dtype=np.float64)
+    return np.array([one.taught.lesson.values for one in teaching], dtype=np.float64)
 
 
 def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float, today: int) -> None:
@@ -176,20 +193,19 @@ def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float,
 
 def observe(learner: Anchored, ones: Sequence[Waiting], percent_per_r: float) -> None:
     """What is new; and, taken back, what was learned from in its place."""
-    former = [one.instead_of for one in ones if one.instead_of is not None]
-    tell(learner, [(one.stored, percent_per_r) for one in ones], 1.0)
-    tell(learner, [(stored, percent or percent_per_r) for stored, percent in former], -1.0)
+    tell(learner, [(one.taught, percent_per_r) for one in ones], 1.0)
+    former = [(one.instead_of, one.percent_per_r or percent_per_r) for one in ones if one.instead_of is not None]
+    tell(learner, former, -1.0)
 
 
-def tell(learner: Anchored, told: Sequence[tuple[StoredOutcome, float]], weight: float) -> None:
-    known = [(stored, stored.lesson, percent) for stored, percent in told if stored.lesson is not None]
-    if not known:
+def tell(learner: Anchored, told: Sequence[tuple[Taught, float]], weight: float) -> None:
+    if not told:
         return
     learner.observe(
-        np.array([lesson.values for _, lesson, _ in known], dtype=np.float64),
-        [stored.outcome.accepted for stored, _, _ in known],
-        [lesson.propensity for _, lesson, _ in known],
-        np.array([stored.r(percent) for stored, _, percent in known], dtype=np.float64),
+        np.array([taught.lesson.values for taught, _ in told], dtype=np.float64),
+        [taught.accepted for taught, _ in told],
+        [taught.lesson.propensity for taught, _ in told],
+        np.array([taught.r(percent) for taught, percent in told], dtype=np.float64),
         weight=weight,
     )
 

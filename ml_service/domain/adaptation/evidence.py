@@ -10,7 +10,7 @@ from ml_service.domain.adaptation.explanation import Estimate
 from ml_service.domain.adaptation.library import Vector, passes
 
 PERIODS_MAX = 30
-ROWS_MAX = 2_000
+ROWS_MAX = 1_000
 
 Flags = NDArray[np.bool_]
 
