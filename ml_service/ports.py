@@ -18,6 +18,7 @@ from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.performance.trade import ClosedTrade
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
+from ml_service.domain.what_if import KnownResult, OpenSignal
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -158,6 +159,12 @@ class Reading(Protocol):
     def move_counts(self, user_id: str, since_ms: int) -> Sequence[MoveCount]: ...
     def moves(self, user_id: str, since_ms: int, limit: int) -> Sequence[Move]:
         """Newest first."""
+
+    def known_results(self, user_id: str, period: Period, limit: int) -> Sequence[KnownResult]:
+        """Signals whose result is known, counts and is not in doubt, newest first."""
+
+    def open_signals(self, user_id: str, period: Period, limit: int) -> Sequence[OpenSignal]:
+        """Signals that the gate judged and whose result nobody has told, newest first."""
 
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_service.domain.gate import carried_value
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.types import Decision
+from ml_service.domain.types import Decision, Forecast, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,11 @@ class Lesson:
 
 def lesson_of(decision: Decision) -> Lesson | None:
     """None where the gate had nothing to judge, so that no threshold can be to blame."""
-    side = decision.signal.action
-    if side not in ("BUY", "SELL"):
-        return None
-    carried = [carried_value(parameter, decision.signal, decision.forecast) for parameter in PARAMETERS.values()]
-    if all(value is None for value in carried):
+    values = faced(decision.signal, decision.forecast)
+    if values is None:
         return None
     return Lesson(
-        values=tuple(
-            None if value is None else parameter.facing(value, side)
-            for parameter, value in zip(PARAMETERS.values(), carried, strict=True)
-        ),
+        values=values,
         thresholds_symbol=decision.thresholds.symbol,
         thresholds_revision=decision.thresholds.revision,
         taken=decision.verdict.decision == "take",
@@ -47,6 +41,18 @@ def lesson_of(decision: Decision) -> Lesson | None:
         risk_percent=stop_distance(decision.signal.details),
         regime=decision.forecast.regime if decision.forecast is not None else None,
     )
+
+
+def faced(signal: Signal, forecast: Forecast | None) -> tuple[float | None, ...] | None:
+    """What a signal carried, as a BUY would see it; None where it carried nothing, or was no trade."""
+    side = signal.action
+    if side not in ("BUY", "SELL"):
+        return None
+    values = []
+    for parameter in PARAMETERS.values():
+        value = carried_value(parameter, signal, forecast)
+        values.append(None if value is None else parameter.facing(value, side))
+    return tuple(values) if any(value is not None for value in values) else None
 
 
 def stop_distance(details: Mapping[str, Any]) -> float | None:

@@ -20,6 +20,8 @@ SEPARATORS = str.maketrans("", "", "/-_:")
 
 JSON = "application/json"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+TIME_MS_MIN = -62_135_596_800_000
+"""The beginning of the year 1; what is reckoned back from a time ends here."""
 TIME_MS_MAX = 221_845_392_000_000
 """The year 9000. Times after 9999 cannot be written down, and some are reckoned from this one."""
 

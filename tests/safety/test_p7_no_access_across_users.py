@@ -100,6 +100,7 @@ ROUTES = (
     Route("GET", "/api/v1/jobs", "service"),
     Route("GET", "/api/v1/jobs/{job_id}", "service"),
     Route("POST", "/api/v1/jobs/{job_id}/cancel", "service", body={}),
+    Route("POST", "/api/v1/thresholds/{user_id}/what-if", "own", body={"thresholds": {"rsi_threshold": 51}}),
     Route("GET", "/api/v1/kill-switch", "service", query="?user_id={user_id}"),
     Route("POST", "/api/v1/kill-switch", "service", body={"on": True, "user_id": "{user_id}"}),
     Route("GET", "/api/v1/stats", "service"),

@@ -139,3 +139,75 @@ def test_many_callers_at_once_lose_no_change(desk: Desk, user: str) -> None:
     assert told["thresholds"] == {
         name: parameter.low + (parameter.high - parameter.low) * 5 / 10 for name, parameter in PARAMETERS.items()
     }
+
+
+# What if
+
+
+def known(desk: Desk, user: str, confidence: float, pnl: float, **fields: Any) -> None:
+    decided = desk.evaluate(user, confidence=confidence)
+    trade = {"trade_id": decided["decision_id"], "symbol": decided["symbol"], "decision_id": decided["decision_id"]}
+    desk.data("POST", f"/api/v1/outcomes/{user}", {**trade, "pnl": pnl, "risk": 10, **fields})
+
+
+def test_other_thresholds_over_past_signals_say_what_would_have_changed(desk: Desk, user: str) -> None:
+    known(desk, user, 0.85, 5.0)
+    known(desk, user, 0.6, 20.0, accepted=False)
+    known(desk, user, 0.6, -10.0, accepted=False)
+    desk.evaluate(user, confidence=0.6)
+
+    told = desk.data(
+        "POST",
+        f"/api/v1/thresholds/{user}/what-if",
+        {"thresholds": {"confidence_threshold": 0.5}, "symbol": "BTC/USDT"},
+    )
+
+    assert [told[name]["count"] for name in ("signals", "taken_now", "taken_then")] == [3, 1, 3]
+    assert [told[name]["count"] for name in ("gained", "let_in", "avoided", "missed")] == [1, 1, 0, 0]
+    assert told["gained"]["sum_r"] == {"value": 1.95, "low": None, "high": None}
+    assert (told["gained"]["counterfactual"], told["gained"]["pnl"], told["haircut_r"]) == (1, 20.0, 0.05)
+    assert told["without_outcome"] == {"decisions": 1, "complete": True, "newly_taken": 1, "no_longer_taken": 0}
+    assert told["thresholds"]["then"]["confidence_threshold"] == 0.5
+    assert (told["symbol"], told["complete"], told["days"]) == ("BTCUSDT", True, 1)
+    assert get(desk, user)["revision"] == 0
+
+
+def test_of_a_user_without_signals_nothing_is_told(desk: Desk, user: str) -> None:
+    told = desk.data("POST", f"/api/v1/thresholds/{user}/what-if", {"thresholds": {"rsi_threshold": 60}})
+
+    assert (told["signals"]["count"], told["signals"]["mean_r"], told["difference_per_day_r"]) == (0, None, None)
+
+
+def test_the_window_is_thirty_days_unless_it_is_named(desk: Desk, user: str) -> None:
+    path, wanted = f"/api/v1/thresholds/{user}/what-if", {"thresholds": {"rsi_threshold": 60}}
+    known(desk, user, 0.9, 1.0, closed_at="2026-01-05T00:00:00Z", source="import")
+
+    around = desk.data("POST", path, {**wanted, "until": "2026-01-31T00:00:00Z"})
+    before = desk.data("POST", path, {**wanted, "since": "2026-01-01T00:00:00Z", "until": "2026-01-05T00:00:00Z"})
+    first = desk.data("POST", path, {**wanted, "until": "0001-01-01T00:00:00Z"})
+
+    assert (around["since"], around["until"]) == ("2026-01-01T00:00:00.000Z", "2026-01-31T00:00:00.000Z")
+    assert [told["signals"]["count"] for told in (around, before, first)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({}, ["thresholds"]),
+        ({"thresholds": {}}, ["thresholds"]),
+        (
+            {"thresholds": {"rsi_threshold": 10, "volume_threshold": 1}},
+            ["thresholds.rsi_threshold", "thresholds.volume_threshold"],
+        ),
+        ({"thresholds": {"rsi_threshold": 60}, "limit": 0}, ["limit"]),
+        ({"thresholds": {"rsi_threshold": 60}, "limit": 10_001}, ["limit"]),
+        (
+            {"thresholds": {"rsi_threshold": 60}, "since": "2026-01-02T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+            ["since"],
+        ),
+    ],
+)
+def test_a_wrong_question_is_refused_by_name(desk: Desk, user: str, body: dict[str, Any], paths: list[str]) -> None:
+    problem = desk.problem(400, "POST", f"/api/v1/thresholds/{user}/what-if", body)
+
+    assert [one["path"] for one in problem["errors"]] == paths

@@ -19,6 +19,7 @@ from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWrit
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
 from ml_service.adapters.store.tally_rows import TalliesReading
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
+from ml_service.adapters.store.what_if_rows import WhatIfReading
 from ml_service.adapters.store.writer import publish
 from ml_service.domain.events import Event
 
@@ -59,6 +60,7 @@ class SqlReading(
     JobsReading,
     TalliesReading,
     AnalyticsReading,
+    WhatIfReading,
     SettingsReading,
     KillReading,
     KeysReading,

@@ -4,9 +4,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.types import ANY_SYMBOL, Thresholds
-from ml_service.errors import Unavailable
+from ml_service.errors import InvalidInput, Unavailable
 from ml_service.usecases.set_thresholds import Reset, Restore, Set, Wanted, set_thresholds
+from ml_service.usecases.what_if import what_if
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
@@ -22,9 +24,12 @@ from ml_service.web.schemas.thresholds import (
     revision_data,
     thresholds_data,
 )
-from ml_service.web.wire import ok
+from ml_service.web.schemas.what_if import WhatIfBody, what_if_data
+from ml_service.web.wire import TIME_MS_MIN, iso, ok
 
 thresholds = Blueprint("thresholds", __name__)
+
+WINDOW_MS = 30 * DAY_MS
 
 
 @thresholds.get("/api/v1/thresholds/<user_id>")
@@ -74,6 +79,34 @@ def get_history(user_id: str) -> Response:
         learned = reading.adaptations_of(user_id, [(one.symbol, one.revision) for one in page.items])
     items = [revision_data(one, learned.get((one.symbol, one.revision))) for one in page.items]
     return ok({"items": items, "next_cursor": page.next_cursor})
+
+
+@thresholds.post("/api/v1/thresholds/<user_id>/what-if")
+@contract("own", "slow", body=WhatIfBody, answer="What these thresholds would have changed, with intervals.")
+def post_what_if(user_id: str) -> Response:
+    """Run these thresholds over past signals whose result is known."""
+    use = parts()
+    body = checked(WhatIfBody, current().json_object())
+    symbol = None if body.symbol == ANY_SYMBOL else body.symbol
+    since_ms = body.since
+    if since_ms is None:
+        end_ms = body.until if body.until is not None else current().now_ms
+        since_ms = max(end_ms - WINDOW_MS, TIME_MS_MIN)
+    elif body.until is not None and since_ms >= body.until:
+        raise InvalidInput.at("since", "expected a time before until")
+    imagined = what_if(
+        user_id,
+        symbol,
+        body.thresholds,
+        since_ms=since_ms,
+        until_ms=body.until,
+        limit=body.limit,
+        view=use.snapshot.view(),
+        store=use.store,
+    )
+    current().log.update(symbol=symbol or ANY_SYMBOL, signals=imagined.comparison.signals.count)
+    window = {"since": iso(since_ms), "until": iso(body.until) if body.until is not None else None}
+    return ok({"user_id": user_id, "symbol": symbol or ANY_SYMBOL, **window, **what_if_data(imagined)})
 
 
 def learned(user_id: str, symbol: str) -> dict[str, Any]:
