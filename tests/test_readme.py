@@ -27,7 +27,7 @@ def routes() -> set[tuple[str, str]]:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return {
-        (method, re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }

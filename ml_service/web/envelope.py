@@ -15,11 +15,13 @@ from ml_service.web.idempotency import claim, keep_answer
 from ml_service.web.parts import Parts
 from ml_service.web.schemas.signals import EvaluateBody
 from ml_service.web.security import authorize, principal
-from ml_service.web.wire import TIME_MS_MAX, id_of, user_of
+from ml_service.web.wire import TIME_MS_MAX, id_of, trade_of, user_of
 
 REQUEST_ID_FORM = re.compile(r"[!-~]{1,128}")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+FORMS = {"user_id": user_of, "trade_id": trade_of}
+"""What stands in a path has the form of an id, unless it is named here."""
 
 
 def register(app: Flask, parts: Parts) -> None:
@@ -73,7 +75,7 @@ def valid_user(view_args: dict[str, Any]) -> str | None:
     """The user in the path, if there is one; every id in the path has the form of an id."""
     for name, value in view_args.items():
         try:
-            (user_of if name == "user_id" else id_of)(value)
+            FORMS.get(name, id_of)(value)
         except ValueError as error:
             raise InvalidInput.at(name, str(error)) from None
     return view_args.get("user_id")

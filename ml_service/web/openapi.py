@@ -102,7 +102,12 @@ def path_parameters(arguments: set[str]) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-.0-~]+$"},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 128,
+                "pattern": "^[ -~]+$" if name == "trade_id" else "^[!-.0-~]+$",
+            },
         }
         for name in sorted(arguments)
     ]

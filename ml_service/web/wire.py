@@ -16,6 +16,8 @@ SYMBOL_FORM = re.compile(r"[A-Z0-9.]{1,40}|\*")
 USER_FORM = re.compile(r"(?!\*$)[!-.0-~]{1,128}")
 """Printable ASCII without blanks and slashes; a lone star means everybody elsewhere."""
 ID_FORM = re.compile(r"[!-.0-~]{1,128}")
+TRADE_FORM = re.compile(r"[ -~]{1,128}")
+"""The bot's own ids: whatever can be printed, blanks and slashes too."""
 SEPARATORS = str.maketrans("", "", "/-_:")
 
 JSON = "application/json"
@@ -43,6 +45,12 @@ def user_of(text: str) -> str:
 def id_of(text: str) -> str:
     if not ID_FORM.fullmatch(text):
         raise ValueError("expected 1 to 128 printable ASCII characters without blanks and slashes")
+    return text
+
+
+def trade_of(text: str) -> str:
+    if not TRADE_FORM.fullmatch(text):
+        raise ValueError("expected 1 to 128 printable ASCII characters")
     return text
 
 

@@ -30,7 +30,7 @@ def test_the_document_is_valid_openapi_3_1(api: dict[str, Any]) -> None:
 
 def test_every_route_and_method_is_in_it_and_nothing_else(desk: Desk, api: dict[str, Any]) -> None:
     routes = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in desk.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }

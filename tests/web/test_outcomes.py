@@ -2,6 +2,7 @@
 
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -246,6 +247,19 @@ def test_a_release_says_why_and_what_is_there(desk: Desk, user: str) -> None:
         assert [one["path"] for one in problem["errors"]] == ["reason"]
     assert desk.problem(409, "POST", f"{path}/t-1/release", {"reason": "x"})["code"] == "not_quarantined"
     assert desk.problem(404, "POST", f"{path}/t-9/release", {"reason": "x"})["code"] == "not_found"
+
+
+@pytest.mark.parametrize("name", ["BTC/USDT 7", "quarantine/x/release", "a b/c?d=1", "..", "50%"])
+def test_whatever_a_trade_is_called_it_can_be_released_and_matched(desk: Desk, user: str, name: str) -> None:
+    decided = desk.evaluate(user)
+    report(desk, user, trade_id=name, pnl_percent=-5000, symbol=decided["symbol"])
+    path = f"/api/v1/outcomes/{user}"
+
+    released = desk.data("POST", f"{path}/quarantine/{quote(name, safe='')}/release", {"reason": "seen"})
+    matched = desk.data("POST", f"{path}/{quote(name, safe='')}/match", {"decision_id": decided["decision_id"]})
+
+    assert (released["trade_id"], matched["trade_id"]) == (name, name)
+    assert (matched["matched_by"], matched["released_at"]) == ("declared", released["released_at"])
 
 
 # Declared

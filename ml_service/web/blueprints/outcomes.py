@@ -109,7 +109,7 @@ def list_outcomes(user_id: str) -> Response:
     return ok({"items": [outcome_data(one) for one in page.items], "next_cursor": page.next_cursor})
 
 
-@outcomes.post("/api/v1/outcomes/<user_id>/<trade_id>/match")
+@outcomes.post("/api/v1/outcomes/<user_id>/<path:trade_id>/match")
 @contract("own", body=MatchBody, answer="The outcome as it stands now.")
 def match_outcome(user_id: str, trade_id: str) -> Response:
     """Say which decision an outcome belongs to."""
@@ -137,7 +137,7 @@ def list_quarantine(user_id: str) -> Response:
     return ok({"items": [doubt_data(one) for one in page.items], "next_cursor": page.next_cursor})
 
 
-@outcomes.post("/api/v1/outcomes/<user_id>/quarantine/<trade_id>/release")
+@outcomes.post("/api/v1/outcomes/<user_id>/quarantine/<path:trade_id>/release")
 @contract("own", body=ReleaseBody, answer="The outcome as it stands now; it teaches from here on.")
 def post_release(user_id: str, trade_id: str) -> Response:
     """Let an outcome out of quarantine."""
