@@ -142,6 +142,10 @@ def differing(day: int, kept: Sheet, found: Sheet) -> Iterable[Difference]:
     for cut in [*found, *(cut for cut in kept if cut not in found)]:
         before, after = kept.get(cut, {}), found.get(cut, {})
         for group in [*after, *(group for group in before if group not in after)]:
-            # As text, in which even what is not a number equals itself.
-            if repr(before.get(group)) != repr(after.get(group)):
+            if not same(before.get(group), after.get(group)):
                 yield Difference(day, cut, group, before.get(group), after.get(group))
+
+
+def same(before: Tally | None, after: Tally | None) -> bool:
+    # Else as text, in which even what is not a number equals itself.
+    return before == after or repr(before) == repr(after)

@@ -1,9 +1,12 @@
-"""Tallies as text, and back: flat lists of numbers, which are fast to read."""
+"""Tallies as bytes, and back: numbers of fixed places, which are fast to read."""
 
 import json
+import math
+import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from ml_service.domain.performance.amounts import Amounts
@@ -22,57 +25,71 @@ SHAPE = zlib.crc32(repr([VERSION, list(BREAKDOWNS), [[one.name for one in fields
 SHAPE &= 0x7FFFFFFF
 """A file of another shape was written by another version of this program, and says nothing to this one."""
 
+HEAD = struct.Struct("<qBB")
+"""Corrected; whether there are trades taken, and rejected."""
+NUMBERS = struct.Struct("<5q 3q4d 3q4d 3q4d d 4d 5q 4qd")
+"""Of a summary: counts, three amounts, growth, path, streaks, holding."""
 
-PLAIN_MAX = 1_000
-"""Longer texts have many groups that repeat each other's numbers, and are packed to a quarter."""
-
-
-def content_of(tallies: Tallies) -> str | bytes:
-    # Python's own JSON: it has words for infinity, and whole numbers of any length.
-    text = json.dumps([[group, *tally_numbers(tally)] for group, tally in tallies.items()], separators=(",", ":"))
-    return text if len(text) <= PLAIN_MAX else zlib.compress(text.encode(), 1)
+PACKED_MIN = 1_000
+"""Longer contents have many groups with much in common, and are packed to a half."""
 
 
-def tallies_from(contents: Sequence[str | bytes | None]) -> list[Tallies]:
-    """All at once: one call into the parser instead of one for each day."""
-    return [
-        {group_from(group): tally_from(corrected, taken, rejected) for group, corrected, taken, rejected in groups}
-        for groups in json.loads(f"[{','.join(map(text_of, contents))}]")
-    ]
+def content_of(tallies: Tallies) -> bytes | None:
+    """None where a number has no room in its place: nothing that happens, but nothing that may be cut off either."""
+    names = json.dumps(list(tallies)).encode()
+    try:
+        parts = [packed for tally in tallies.values() for packed in packed_tally(tally)]
+    except struct.error:
+        return None
+    content = b"".join((len(names).to_bytes(4, "little"), names, *parts))
+    return b"z" + zlib.compress(content, 1) if len(content) > PACKED_MIN else b"p" + content
 
 
-def text_of(content: str | bytes | None) -> str:
+def tallies_from(content: bytes | None) -> Tallies:
     if content is None:
-        return "[]"
-    return content if isinstance(content, str) else zlib.decompress(content).decode()
+        return {}
+    plain = zlib.decompress(content[1:]) if content[:1] == b"z" else content[1:]
+    at = 4 + int.from_bytes(plain[:4], "little")
+    tallies: dict[Group, Tally] = {}
+    for name in names_from(plain[4:at]):
+        corrected, has_taken, has_rejected = HEAD.unpack_from(plain, at)
+        at += HEAD.size
+        taken = rejected = NO_TRADES
+        if has_taken:
+            taken = summary_from(NUMBERS.unpack_from(plain, at))
+            at += NUMBERS.size
+        if has_rejected:
+            rejected = summary_from(NUMBERS.unpack_from(plain, at))
+            at += NUMBERS.size
+        tallies[tuple(name) if isinstance(name, list) else name] = Tally(taken, rejected, corrected)
+    return tallies
 
 
-def tally_numbers(tally: Tally) -> tuple[int, list[Any], list[Any]]:
-    return tally.corrected, summary_numbers(tally.taken), summary_numbers(tally.rejected)
+@lru_cache(maxsize=512)
+def names_from(text: bytes) -> list[Any]:
+    """Most days have the same."""
+    names: list[Any] = json.loads(text)
+    return names
 
 
-def tally_from(corrected: int, taken: list[Any], rejected: list[Any]) -> Tally:
-    return Tally(summary_from(taken), summary_from(rejected), corrected)
+def packed_tally(tally: Tally) -> list[bytes]:
+    summaries = (tally.taken, tally.rejected)
+    packed = [NUMBERS.pack(*numbers_of(summary)) for summary in summaries if summary.trades]
+    return [HEAD.pack(tally.corrected, *(summary.trades > 0 for summary in summaries)), *packed]
 
 
-def summary_numbers(summary: Summary) -> list[Any]:
-    if not summary.trades:
-        return []
-    numbers = [summary.trades, summary.quarantined, summary.wins, summary.losses, summary.ties]
-    for amounts in (summary.pnl, summary.percent, summary.r):
-        numbers += members(amounts)
-    return [
-        *numbers,
-        summary.growth,
-        *members(summary.path),
-        *members(summary.streaks),
-        *members(summary.holding),
-    ]
+def numbers_of(summary: Summary) -> list[float]:
+    parts = (summary.pnl, summary.percent, summary.r, summary.path, summary.streaks, summary.holding)
+    pnl, percent, r, path, streaks, holding = ([getattr(part, name) for name in NAMES[type(part)]] for part in parts)
+    counts = [summary.trades, summary.quarantined, summary.wins, summary.losses, summary.ties]
+    numbers = [*counts, *pnl, *percent, *r, summary.growth, *path, *streaks, *holding]
+    return [math.nan if number is None else number for number in numbers]
 
 
-def summary_from(numbers: list[Any]) -> Summary:
-    if not numbers:
-        return NO_TRADES
+NAMES: Mapping[type, tuple[str, ...]] = {part: tuple(one.name for one in fields(part)) for part in PARTS}
+
+
+def summary_from(numbers: tuple[Any, ...]) -> Summary:
     trades, quarantined, wins, losses, ties = numbers[:5]
     return Summary(
         trades,
@@ -80,9 +97,9 @@ def summary_from(numbers: list[Any]) -> Summary:
         wins,
         losses,
         ties,
-        Amounts(*numbers[5:12]),
-        Amounts(*numbers[12:19]),
-        Amounts(*numbers[19:26]),
+        amounts_from(numbers[5:12]),
+        amounts_from(numbers[12:19]),
+        amounts_from(numbers[19:26]),
         numbers[26],
         Path(*numbers[27:31]),
         Streaks(*numbers[31:36]),
@@ -90,12 +107,6 @@ def summary_from(numbers: list[Any]) -> Summary:
     )
 
 
-NAMES: Mapping[type, tuple[str, ...]] = {part: tuple(one.name for one in fields(part)) for part in PARTS}
-
-
-def members(part: object) -> list[Any]:
-    return [getattr(part, name) for name in NAMES[type(part)]]
-
-
-def group_from(group: Any) -> Group:
-    return tuple(group) if isinstance(group, list) else group
+def amounts_from(numbers: tuple[Any, ...]) -> Amounts:
+    """Without one there is no best and no worst either."""
+    return Amounts(*numbers) if numbers[0] else Amounts(*numbers[:5])

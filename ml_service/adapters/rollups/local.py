@@ -5,6 +5,7 @@ A cache and nothing else: with the file lost, damaged or not writable, everythin
 
 import logging
 import sqlite3
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -30,7 +31,7 @@ CREATE TABLE days (
 ) WITHOUT ROWID;
 CREATE TABLE tallies (
     user_id TEXT NOT NULL, day INTEGER NOT NULL, symbol TEXT NOT NULL, breakdown TEXT NOT NULL,
-    content NOT NULL, PRIMARY KEY (user_id, day, symbol, breakdown)
+    content BLOB NOT NULL, PRIMARY KEY (user_id, day, symbol, breakdown)
 );
 """
 
@@ -63,19 +64,17 @@ class LocalRollups:
 
         def look(connection: sqlite3.Connection) -> Mapping[int, RolledDay]:
             rows = connection.execute(DAYS, (*names_of(cut), user_id, first)).fetchall()
-            contents = tallies_from([row[2] for row in rows])
-            return {day: RolledDay(stamp, tallies) for (day, stamp, _), tallies in zip(rows, contents, strict=True)}
+            return {day: RolledDay(stamp, tallies_from(content)) for day, stamp, content in rows}
 
         return self._done(look) or {}
 
     def sheet(self, user_id: str, day: int) -> RolledSheet | None:
         def look(connection: sqlite3.Connection) -> RolledSheet | None:
             rows = connection.execute(SHEET, (user_id, day)).fetchall()
-            contents = tallies_from([row[3] for row in rows])
             sheet = {
                 Cut(symbol or None, by or None): tallies
-                for (_, symbol, by, _), tallies in zip(rows, contents, strict=True)
-                if tallies
+                for _, symbol, by, content in rows
+                if (tallies := tallies_from(content))
             }
             return RolledSheet(rows[0][0], sheet) if rows else None
 
@@ -85,9 +84,13 @@ class LocalRollups:
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("BEGIN IMMEDIATE")
             for day, kept in sheets.items():
+                connection.execute("DELETE FROM days WHERE user_id = ? AND day = ?", (user_id, day))
                 connection.execute("DELETE FROM tallies WHERE user_id = ? AND day = ?", (user_id, day))
-                connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (user_id, day, kept.stamp))
-                connection.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?)", rows_of(user_id, day, kept.sheet))
+                rows = list(rows_of(user_id, day, kept.sheet))
+                if any(row[-1] is None for row in rows):
+                    continue
+                connection.execute("INSERT INTO days VALUES (?, ?, ?)", (user_id, day, kept.stamp))
+                connection.executemany("INSERT INTO tallies VALUES (?, ?, ?, ?, ?)", rows)
             connection.execute("COMMIT")
 
         self._done(write)
@@ -113,7 +116,7 @@ class LocalRollups:
                 return work(connection)
         except sqlite3.OperationalError as error:
             logger.warning("roll-ups are of no use now: %s", error)
-        except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError) as error:
+        except (sqlite3.DatabaseError, zlib.error, struct.error, ValueError, TypeError) as error:
             logger.warning("roll-ups are damaged, and begun again: %s", error)
             self.close()
             for end in ("", "-wal", "-shm"):
@@ -138,7 +141,7 @@ def shaped(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def rows_of(user_id: str, day: int, sheet: Sheet) -> Iterator[tuple[str, int, str, str, str | bytes]]:
+def rows_of(user_id: str, day: int, sheet: Sheet) -> Iterator[tuple[str, int, str, str, bytes | None]]:
     for cut, tallies in sheet.items():
         yield user_id, day, *names_of(cut), content_of(tallies)
 

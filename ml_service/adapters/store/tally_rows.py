@@ -21,7 +21,7 @@ class TalliesReading(Look):
         query = select(c.day, c.stamp).where(c.user_id == user_id).order_by(c.day)
         if since_day is not None:
             query = query.where(c.day >= since_day)
-        return {row.day: row.stamp for row in self._connection.execute(query)}
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def counted(self, user_id: str, since_ms: int, until_ms: int) -> Iterator[Counted]:
         c = t.outcomes.c

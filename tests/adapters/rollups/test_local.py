@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ml_service.adapters.rollups.local import LocalRollups
-from ml_service.domain.performance.tally import Counted, Cut, sheet_of
+from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tally, sheet_of
 from ml_service.ports import RolledDay, RolledSheet
 from tests.domain.performance.histories import DAY, trade
 
@@ -94,12 +94,21 @@ def test_a_damaged_file_is_begun_again(tmp_path: Path, damage: bytes, caplog: py
 def test_damaged_content_is_begun_again(rollups: LocalRollups, tmp_path: Path) -> None:
     rollups.keep("ada", {DAY: RolledSheet(7, SHEET)})
     with sqlite3.connect(tmp_path / "metrics.db") as connection:
-        connection.execute("UPDATE tallies SET content = '[[null, 1, [2'")
+        connection.execute("UPDATE tallies SET content = substr(content, 1, 60)")
     connection.close()
 
     assert rollups.days("ada", Cut(), None) == {}
     rollups.keep("ada", {DAY: RolledSheet(8, SHEET)})
     assert rollups.days("ada", Cut(), None)[DAY].stamp == 8
+
+
+def test_a_day_with_a_number_too_large_is_not_kept(rollups: LocalRollups) -> None:
+    rollups.keep("ada", {DAY: RolledSheet(7, SHEET)})
+    vast: Sheet = {Cut(): {None: Tally(corrected=2**70)}}
+
+    rollups.keep("ada", {DAY: RolledSheet(8, vast), DAY + 1: RolledSheet(9, SHEET)})
+
+    assert list(rollups.days("ada", Cut(), None)) == [DAY + 1]
 
 
 def test_a_file_of_another_version_is_begun_again(rollups: LocalRollups, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from ml_service.adapters.rollups.codec import content_of
 from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.domain.performance.tally import Tally
 from ml_service.settings import load_settings
 from tests.builders import NOW_MS, outcome
 from tests.cli.desk import Type, store_of
@@ -48,8 +50,8 @@ def test_what_differs_is_named_and_a_rebuild_puts_it_right(typed: Type, folder: 
     typed("rollups", "rebuild")
     with closing(sqlite3.connect(folder / "metrics.db")) as connection, connection:
         changed = connection.execute(
-            "UPDATE tallies SET content = '[[\"BTCUSDT\",7,[],[]]]' WHERE day = ? AND breakdown = 'symbol'",
-            (NOW_MS // DAY_MS,),
+            "UPDATE tallies SET content = ? WHERE day = ? AND breakdown = 'symbol'",
+            (content_of({"BTCUSDT": Tally(corrected=7)}), NOW_MS // DAY_MS),
         )
         assert changed.rowcount == 1
 
