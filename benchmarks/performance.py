@@ -106,7 +106,7 @@ def filled(desk: Desk, user: str, days: int, trades_a_day: int) -> None:
             rows = [outcome_row(one) for one in stored_day(user, day, trades_a_day)]
             with database.write(synced=False) as connection:
                 connection.execute(insert(t.outcomes), rows)
-                note_changed(connection, (user, (FIRST_DAY + day) * DAY_MS))
+                note_changed(connection, user, (FIRST_DAY + day) * DAY_MS)
 
 
 def rolled_up(desk: Desk, user: str) -> float:

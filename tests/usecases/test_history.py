@@ -20,7 +20,7 @@ from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import Cut, Group, History, Tallies, Tally, sheet_of
-from ml_service.ports import RolledDay, RolledSheet
+from ml_service.ports import Period, RolledDay, RolledSheet
 from ml_service.usecases import history
 from ml_service.usecases.history import check, histories, rebuild
 from tests.builders import NOW_MS, outcome
@@ -55,7 +55,7 @@ class Desk:
         DirectRecorder(self.database).keep([outcome(user_id=user_id, **trade) for trade in trades], at_ms)
 
     def change(self, user_id: str, place: int, **values: object) -> None:
-        """What a correction, a release and a lesson do to a row that was stored before."""
+        """What a release and a lesson do to a row that was stored before."""
         o = t.outcomes.c
         with self.database.write() as connection:
             rows = connection.execute(select(o.id, o.effective_at_ms).where(o.user_id == user_id).order_by(o.id)).all()
@@ -63,7 +63,16 @@ class Desk:
                 return
             row = rows[place % len(rows)]
             connection.execute(update(t.outcomes).where(o.id == row.id).values(**values))
-            note_changed(connection, (user_id, row.effective_at_ms))
+            note_changed(connection, user_id, row.effective_at_ms)
+
+    def correct(self, user_id: str, place: int, trade_id: str) -> None:
+        """As a bot does it; refused where the trade has a correction already."""
+        with self.store.read() as reading:
+            stored = reading.outcomes(user_id, Period(), None, 1000).items
+        if stored:
+            before = stored[place % len(stored)].outcome
+            fields = {"symbol": before.symbol, "accepted": before.accepted, "pnl": 7.0, "pnl_percent": 0.5}
+            self.report(user_id, {"trade_id": trade_id, "corrects": before.trade_id, **fields})
 
     def told(self, user_id: str, since_ms: int | None = None, *cuts: Cut) -> dict[Cut, dict[Group, History]]:
         return histories(user_id, cuts or CUTS, since_ms, store=self.store, rollups=self.rollups)
@@ -121,7 +130,7 @@ def take(desk: Desk, user_id: str, position: int, what: str, with_it: Any) -> No
         case "report":
             desk.report(user_id, *({**one, "trade_id": f"{position}-{n}"} for n, one in enumerate(with_it)))
         case "correct":
-            desk.change(user_id, with_it, superseded_by="another")
+            desk.correct(user_id, with_it, f"{position}-correction")
         case "release":
             desk.change(user_id, with_it, released_at_ms=NOW_MS)
         case "learn":

@@ -112,6 +112,28 @@ def test_totals_are_over_exactly_what_was_stored(desk: Desk, user: str) -> None:
     assert (found["quarantined"], found["counterfactual"], found["corrected"]) == (1, 1, 0)
 
 
+def test_a_corrected_outcome_counts_as_corrected_from_its_own_day_on(desk: Desk, user: str) -> None:
+    report(desk, user, "t-1", 10.0, 40)
+    report(desk, user, "t-2", 1.0, 39)
+    told(desk, user)
+
+    report(desk, user, "c-1", -3.0, 40, corrects="t-1")
+
+    found = told(desk, user)
+    assert (found["total_trades"], found["total_pnl"], found["corrected"]) == (2, -2.0, 1)
+
+
+def test_a_released_outcome_is_believed_from_then_on(desk: Desk, user: str) -> None:
+    report(desk, user, "t-1", 10.0, 3, pnl_percent=150.0)
+    before = told(desk, user)
+
+    desk.admin("POST", f"/api/v1/outcomes/{user}/quarantine/t-1/release", {"reason": "looked at"})
+
+    after = told(desk, user)
+    assert (before["quarantined"], before["total_return_percent"]) == (1, None)
+    assert (after["quarantined"], after["total_return_percent"]) == (0, 150.0)
+
+
 def test_every_new_outcome_is_told_at_once_however_old(desk: Desk, user: str) -> None:
     for number, back in enumerate((1, 60, 1, 30, 0)):
         report(desk, user, f"t-{number}", 1.0, back, **({"closed_at": None} if back == 0 else {}))

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ml_service.adapters.store.outcome_days import CHANGED, stamp_changed
 from ml_service.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -47,11 +48,12 @@ class Database:
     def write(self, synced: bool = True) -> Iterator[Connection]:
         """A transaction that writes. Not `synced`: an acknowledged row may be lost in a power cut."""
         with translated(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, synced=synced)
+            writing = connection.execution_options(writes=True, synced=synced, **{CHANGED: set()})
             with writing.begin():
                 if not synced and not self.is_sqlite:
                     writing.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield writing
+                stamp_changed(writing)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, t
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
+from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
@@ -226,9 +227,13 @@ class LearnersWriting(LearnersReading, Transaction):
                 update(o)
                 .where(o.c.id.in_(part), column.is_(None))
                 .values({column.name: at_ms, "percent_per_r": percent_per_r})
-            )
-            if done.rowcount != len(part):
+                .returning(o.c.user_id, o.c.effective_at_ms)
+            ).all()
+            if len(done) != len(part):
                 return False
+            for row in done:
+                # What they came to in units of risk is known from here on.
+                note_changed(self._connection, row.user_id, row.effective_at_ms)
         return True
 
     def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:

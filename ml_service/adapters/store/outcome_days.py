@@ -6,23 +6,28 @@ there, does not come by the same one again.
 """
 
 import secrets
-from collections.abc import Iterable
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_service.adapters.store import tables as t
-from ml_service.domain.outcomes import DAY_MS, StoredOutcome
+from ml_service.domain.outcomes import DAY_MS
 
 STAMP_BITS = 62
 """Always a whole number of the database, which has 64 bits with its sign."""
 
+CHANGED = "changed_days"
 
-def note_changed(connection: Connection, *changed: tuple[str, int]) -> None:
-    """For whoever inserts, updates or deletes outcomes: the users and `effective_at_ms` of the rows, in the same
-    transaction, and as its last step: on PostgreSQL others who change that day wait from here to the commit."""
+
+def note_changed(connection: Connection, user_id: str, effective_at_ms: int) -> None:
+    """For whoever inserts, updates or deletes an outcome, in the same transaction."""
+    connection.get_execution_options()[CHANGED].add((user_id, effective_at_ms // DAY_MS))
+
+
+def stamp_changed(connection: Connection) -> None:
+    """The last step of a transaction: on PostgreSQL, others who change the same day wait from here to the commit."""
     # One order for all, or two transactions could wait for each other.
-    days = sorted({(user_id, at_ms // DAY_MS) for user_id, at_ms in changed})
+    days = sorted(connection.get_execution_options()[CHANGED])
     if not days:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
@@ -31,7 +36,3 @@ def note_changed(connection: Connection, *changed: tuple[str, int]) -> None:
         statement.on_conflict_do_update(index_elements=["user_id", "day"], set_={"stamp": statement.excluded.stamp}),
         [{"user_id": user_id, "day": day, "stamp": secrets.randbits(STAMP_BITS)} for user_id, day in days],
     )
-
-
-def times_of(outcomes: Iterable[StoredOutcome]) -> list[tuple[str, int]]:
-    return [(stored.outcome.user_id, stored.effective_at_ms) for stored in outcomes]

@@ -65,7 +65,8 @@ class SqlRetention:
         if old:
             with self._database.write() as connection:
                 connection.execute(delete(t.outcomes).where(o.id.in_([row.id for row in old])))
-                note_changed(connection, *((row.user_id, row.effective_at_ms) for row in old))
+                for row in old:
+                    note_changed(connection, row.user_id, row.effective_at_ms)
         return len(old)
 
     def drop_events(self, before_ms: int, rows: int) -> int:

@@ -164,7 +164,7 @@ def change(connection: Connection, stored: StoredOutcome, **values: Any) -> None
         .values(**values)
         .returning(c.effective_at_ms)
     ).scalar_one()
-    note_changed(connection, (outcome.user_id, changed))
+    note_changed(connection, outcome.user_id, changed)
 
 
 # ---- imagined results
@@ -185,7 +185,8 @@ def supersede_imagined(connection: Connection, real: StoredOutcome) -> None:
         .values(superseded_by=real.outcome.trade_id)
         .returning(c.effective_at_ms)
     ).scalars()
-    note_changed(connection, *((real.outcome.user_id, effective_at_ms) for effective_at_ms in changed.all()))
+    for effective_at_ms in changed.all():
+        note_changed(connection, real.outcome.user_id, effective_at_ms)
 
 
 def real_result(connection: Connection, imagined: StoredOutcome) -> str | None:

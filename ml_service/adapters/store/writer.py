@@ -16,7 +16,7 @@ from ml_service.adapters.store.codec import (
     outcome_hash,
     outcome_row,
 )
-from ml_service.adapters.store.outcome_days import note_changed, times_of
+from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.supersession import (
     Key,
     as_they_stand,
@@ -174,7 +174,8 @@ def write_outcomes(connection: Connection, reports: Sequence[Reported]) -> list[
     if written:
         events = [event_row(reported(stored), stored.received_at_ms) for stored in written.values()]
         connection.execute(insert(t.events), events)
-        note_changed(connection, *times_of(written.values()))
+        for stored in written.values():
+            note_changed(connection, stored.outcome.user_id, stored.effective_at_ms)
     return [receipt(connection, report, first, written, refused) for report in reports]
 
 

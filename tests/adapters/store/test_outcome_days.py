@@ -1,5 +1,8 @@
 """A day of outcomes has a new stamp after every change to one of its rows, and only then."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from sqlalchemy import insert, select
 
 from ml_service.adapters.store import tables as t
@@ -8,6 +11,7 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import downgrade, upgrade
+from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from tests.adapters.store.rows import report
 from tests.builders import NOW_MS, outcome
@@ -59,19 +63,12 @@ def test_a_change_that_is_taken_back_leaves_no_stamp(database: Database) -> None
 
     try:
         with database.write() as connection:
-            note_changed(connection, ("ada", NOW_MS))
+            note_changed(connection, "ada", NOW_MS)
             raise InterruptedError
     except InterruptedError:
         pass
 
     assert stamps(database) == before
-
-
-def test_nothing_changed_is_nothing_to_note(database: Database) -> None:
-    with database.write() as connection:
-        note_changed(connection)
-
-    assert stamps(database) == {}
 
 
 def test_a_day_begins_at_midnight_also_before_1970(database: Database, store_url: str) -> None:
@@ -88,3 +85,36 @@ def test_a_day_begins_at_midnight_also_before_1970(database: Database, store_url
     upgrade(store_url)
 
     assert set(stamps(database)) == {-2, -1, 0, 1, TODAY}
+
+
+def test_a_lesson_that_was_learned_stamps_its_day(database: Database, store: SqlStore) -> None:
+    report(database, outcome("t-1"), outcome("t-2", closed_at_ms=NOW_MS - DAY_MS))
+    before = stamps(database)
+    o = t.outcomes.c
+    with database.read() as connection:
+        ids = connection.execute(select(o.id).where(o.trade_id == "t-2")).scalars().all()
+
+    with store.begin() as tx:
+        assert tx.mark_learned("BTCUSDT", ids, NOW_MS, 1.5)
+
+    after = stamps(database)
+    assert after[TODAY - 1] != before[TODAY - 1]
+    assert after[TODAY] == before[TODAY]
+
+
+def test_two_who_change_the_same_days_in_opposite_order_do_not_lock_each_other_out(database: Database) -> None:
+    if database.is_sqlite:
+        return  # one writer at a time
+    both_noted = threading.Barrier(2, timeout=10)
+
+    def change(days: list[int]) -> None:
+        with database.write() as connection:
+            for day in days:
+                note_changed(connection, "ada", day * DAY_MS)
+            both_noted.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(change, days) for days in ([1, 2, 3], [3, 2, 1])]:
+            done.result(20)
+
+    assert set(stamps(database)) == {1, 2, 3}
