@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, insert, or_, select, tuple_, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
-from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
@@ -27,23 +26,89 @@ SKIPPED = 0
 """Stands for a time where an outcome had nothing to teach."""
 
 
+TAUGHT = tuple(t.outcomes.c[name] for name in ("accepted", "pnl", "pnl_percent", "risk", "lesson"))
+MARKS = (t.outcomes.c.learned_at_ms, t.outcomes.c.pooled_at_ms)
+
+
 def mark(symbol: str) -> Any:
     """A user's learner for all symbols learns from the same outcomes once more, so it has a mark of its own."""
-    return t.outcomes.c.pooled_at_ms if symbol == ANY_SYMBOL else t.outcomes.c.learned_at_ms
+    learned, pooled = MARKS
+    return pooled if symbol == ANY_SYMBOL else learned
 
 
-def of_scope(user_id: str, symbol: str) -> ColumnElement[bool]:
+def of_scope(column: Any) -> ColumnElement[bool]:
     o = t.outcomes.c
-    return o.user_id == user_id if symbol == ANY_SYMBOL else and_(o.user_id == user_id, o.symbol == symbol)
+    own = o.user_id == bindparam("user_id")
+    return own if column.name == "pooled_at_ms" else and_(own, o.symbol == bindparam("symbol"))
 
 
-TAUGHT = tuple(t.outcomes.c[name] for name in ("accepted", "pnl", "pnl_percent", "risk", "lesson"))
-
-
-def not_learned(user_id: str, symbol: str) -> tuple[ColumnElement[bool], ...]:
+def not_learned(column: Any) -> tuple[ColumnElement[bool], ...]:
     o = t.outcomes.c
     apart = or_(o.quarantined.is_(None), o.released_at_ms.is_not(None))
-    return of_scope(user_id, symbol), o.lesson.is_not(None), mark(symbol).is_(None), apart
+    return of_scope(column), o.lesson.is_not(None), column.is_(None), apart
+
+
+def waiting_query(column: Any) -> Select[Any]:
+    o = t.outcomes.c
+    return (
+        select(o.id, o.effective_at_ms, o.trade_id, o.corrects, o.superseded_by, *TAUGHT)
+        .where(*not_learned(column))
+        .order_by(o.effective_at_ms, o.id)
+        .limit(WAITING_MAX)
+    )
+
+
+def recent_query(column: Any) -> Select[Any]:
+    o = t.outcomes.c
+    return (
+        select(o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
+        .where(of_scope(column))
+        .order_by(o.effective_at_ms.desc(), o.id.desc())
+        .limit(RECENT)
+    )
+
+
+OLD = t.outcomes.alias("old")
+FORMER = [OLD.c[column.name] for column in (*TAUGHT, *MARKS, t.outcomes.c.trade_id, t.outcomes.c.percent_per_r)]
+
+
+def former_query(column: Any) -> Select[Any]:
+    new = t.outcomes
+    return (
+        select(new.c.trade_id.label("newest"), *FORMER)
+        .join_from(new, OLD, and_(OLD.c.user_id == new.c.user_id, OLD.c.superseded_by == new.c.trade_id))
+        .where(*not_learned(column))
+    )
+
+
+# Built once: thousands of scopes ask the same, and to build a question costs more than to answer it.
+LEARNER = select(t.learners).where(
+    t.learners.c.user_id == bindparam("user_id"), t.learners.c.symbol == bindparam("symbol")
+)
+WAITING = {column.name: waiting_query(column) for column in MARKS}
+REPLACED = {column.name: former_query(column) for column in MARKS}
+NEWEST = {column.name: recent_query(column) for column in MARKS}
+ANCHOR = (
+    select(t.thresholds.c.limits)
+    .where(
+        t.thresholds.c.user_id == bindparam("user_id"),
+        t.thresholds.c.symbol == bindparam("symbol"),
+        t.thresholds.c.source.in_(("set", "reset", "restore")),
+    )
+    .order_by(t.thresholds.c.revision.desc())
+    .limit(1)
+)
+SAVE_LEARNER = update(t.learners).where(
+    t.learners.c.user_id == bindparam("of_user"),
+    t.learners.c.symbol == bindparam("of_symbol"),
+    t.learners.c.revision == bindparam("revision_before"),
+)
+MARK = {
+    column.name: update(t.outcomes)
+    .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), column.is_(None))
+    .values({column.name: bindparam("at_ms"), "percent_per_r": bindparam("percent")})
+    for column in MARKS
+}
 
 
 def taught(row: Any) -> Taught:
@@ -54,9 +119,8 @@ def taught(row: Any) -> Taught:
 
 class LearnersReading(Look):
     def learner(self, user_id: str, symbol: str) -> Learner:
-        c = t.learners.c
-        found = self._first(select(t.learners).where(c.user_id == user_id, c.symbol == symbol), learner_from)
-        return found or Learner(user_id, symbol)
+        row = self._connection.execute(LEARNER, {"user_id": user_id, "symbol": symbol}).mappings().first()
+        return learner_from(row) if row is not None else Learner(user_id, symbol)
 
     def adapted_at(self) -> dict[tuple[str, str], int]:
         """When each learner was last asked."""
@@ -73,14 +137,9 @@ class LearnersReading(Look):
         return sorted(scopes) + sorted((row.user_id, ANY_SYMBOL) for row in self._connection.execute(pooled))
 
     def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
-        o = t.outcomes.c
-        rows = self._connection.execute(
-            select(o.id, o.effective_at_ms, o.trade_id, o.corrects, o.superseded_by, *TAUGHT)
-            .where(*not_learned(user_id, symbol))
-            .order_by(o.effective_at_ms, o.id)
-            .limit(WAITING_MAX)
-        ).all()
-        former = self._former(user_id, symbol)
+        scope = {"user_id": user_id, "symbol": symbol}
+        rows = self._connection.execute(WAITING[mark(symbol).name], scope).all()
+        former = self._former(user_id, symbol) if rows else {}
         found = []
         for row in rows:
             # A correction that came first waits for its original.
@@ -92,44 +151,31 @@ class LearnersReading(Look):
 
     def _former(self, user_id: str, symbol: str) -> dict[str, tuple[Taught | None, float | None]]:
         """By the trade that waits: what was learned from in its place; nothing where that never taught anything."""
-        old, new = t.outcomes.alias("old"), t.outcomes
-        columns = [old.c[column.name] for column in (*TAUGHT, mark(symbol), new.c.trade_id, new.c.percent_per_r)]
+        name = mark(symbol).name
         found: dict[str, tuple[Taught | None, float | None]] = {}
-        rows = self._connection.execute(
-            select(new.c.trade_id.label("newest"), *columns)
-            .join_from(new, old, and_(old.c.user_id == new.c.user_id, old.c.superseded_by == new.c.trade_id))
-            .where(*not_learned(user_id, symbol))
-        ).all()
+        rows = self._connection.execute(REPLACED[name], {"user_id": user_id, "symbol": symbol}).all()
         while rows:
             further = {}
             for row in rows:
-                learned_at = getattr(row, mark(symbol).name)
+                learned_at = getattr(row, name)
                 if learned_at is not None and learned_at != SKIPPED and row.lesson is not None:
                     found[row.newest] = (taught(row), row.percent_per_r)
                 else:
                     # It was replaced before it taught anything; perhaps what it had replaced itself did.
                     found.setdefault(row.newest, (None, None))
                     further[row.trade_id] = row.newest
-            newest = case(further, value=old.c.superseded_by) if further else None
-            rows = (
-                self._connection.execute(
-                    select(newest.label("newest"), *columns).where(
-                        old.c.user_id == user_id, old.c.superseded_by.in_(list(further))
-                    )
-                ).all()
-                if newest is not None
-                else []
-            )
+            rows = self._replaced_by(user_id, further) if further else []
         return found
 
-    def recent(self, user_id: str, symbol: str) -> Recent:
-        o = t.outcomes.c
-        rows = self._connection.execute(
-            select(o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
-            .where(of_scope(user_id, symbol))
-            .order_by(o.effective_at_ms.desc(), o.id.desc())
-            .limit(RECENT)
+    def _replaced_by(self, user_id: str, further: Mapping[str, str]) -> Sequence[Any]:
+        newest = case(dict(further), value=OLD.c.superseded_by)
+        query = select(newest.label("newest"), *FORMER)
+        return self._connection.execute(
+            query.where(OLD.c.user_id == user_id, OLD.c.superseded_by.in_(list(further)))
         ).all()
+
+    def recent(self, user_id: str, symbol: str) -> Recent:
+        rows = self._connection.execute(NEWEST[mark(symbol).name], {"user_id": user_id, "symbol": symbol}).all()
         apart = [row for row in rows if row.quarantined is not None and row.released_at_ms is None]
         return Recent(
             percents=tuple(
@@ -142,14 +188,8 @@ class LearnersReading(Look):
 
     def anchor(self, user_id: str, symbol: str) -> Mapping[str, float] | None:
         """The values that were last set by hand for the symbol, else for all symbols; None where none were."""
-        c = t.thresholds.c
         for scope in dict.fromkeys((symbol, ANY_SYMBOL)):
-            limits = self._connection.execute(
-                select(c.limits)
-                .where(c.user_id == user_id, c.symbol == scope, c.source.in_(("set", "reset", "restore")))
-                .order_by(c.revision.desc())
-                .limit(1)
-            ).scalar()
+            limits = self._connection.execute(ANCHOR, {"user_id": user_id, "symbol": scope}).scalar()
             if limits is not None:
                 values: dict[str, float] = orjson.loads(limits)
                 return values
@@ -205,35 +245,24 @@ class LearnersReading(Look):
 class LearnersWriting(LearnersReading, Transaction):
     def save_learner(self, learner: Learner) -> bool:
         """Write the revision if it is the next one; False when another was faster."""
-        c = t.learners.c
         row = learner_row(learner)
         if learner.revision == 1:
-            taken = insert_or_skip(self._connection, t.learners).values(**row).returning(c.revision)
-            return self._connection.execute(taken).first() is not None
-        done = self._connection.execute(
-            update(t.learners)
-            .where(c.user_id == learner.user_id, c.symbol == learner.symbol, c.revision == learner.revision - 1)
-            .values(**row)
-        )
-        return done.rowcount == 1
+            taken = insert_or_skip(self._connection, t.learners).returning(t.learners.c.revision)
+            return self._connection.execute(taken, [row]).first() is not None
+        condition = {
+            "of_user": learner.user_id,
+            "of_symbol": learner.symbol,
+            "revision_before": learner.revision - 1,
+        }
+        return self._connection.execute(SAVE_LEARNER, {**row, **condition}).rowcount == 1
 
     def mark_learned(self, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
         """False when one of them was learned from by another in the meantime."""
-        o = t.outcomes
-        column = mark(symbol)
         for start in range(0, len(ids), IDS_AT_ONCE):
             part = list(ids[start : start + IDS_AT_ONCE])
-            done = self._connection.execute(
-                update(o)
-                .where(o.c.id.in_(part), column.is_(None))
-                .values({column.name: at_ms, "percent_per_r": percent_per_r})
-                .returning(o.c.user_id, o.c.effective_at_ms)
-            ).all()
-            if len(done) != len(part):
+            values = {"ids": part, "at_ms": at_ms, "percent": percent_per_r}
+            if self._connection.execute(MARK[mark(symbol).name], values).rowcount != len(part):
                 return False
-            for row in done:
-                # What they came to in units of risk is known from here on.
-                note_changed(self._connection, row.user_id, row.effective_at_ms)
         return True
 
     def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:

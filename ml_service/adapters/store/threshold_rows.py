@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, tuple_, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical
@@ -12,6 +12,13 @@ from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
 from ml_service.domain.types import Thresholds
 from ml_service.ports import Page
+
+NEWEST = (
+    select(t.thresholds)
+    .where(t.thresholds.c.user_id == bindparam("user_id"), t.thresholds.c.symbol == bindparam("symbol"))
+    .order_by(t.thresholds.c.revision.desc())
+    .limit(1)
+)
 
 
 class ThresholdsReading(Look):
@@ -23,11 +30,8 @@ class ThresholdsReading(Look):
         )
 
     def thresholds_newest(self, user_id: str, symbol: str) -> Thresholds | None:
-        c = t.thresholds.c
-        return self._first(
-            select(t.thresholds).where(c.user_id == user_id, c.symbol == symbol).order_by(c.revision.desc()).limit(1),
-            thresholds_from,
-        )
+        row = self._connection.execute(NEWEST, {"user_id": user_id, "symbol": symbol}).mappings().first()
+        return thresholds_from(row) if row is not None else None
 
     def thresholds_at(self, user_id: str, symbol: str, at_ms: int) -> Thresholds | None:
         c = t.thresholds.c
