@@ -275,3 +275,13 @@ def test_a_day_that_changed_since_is_stale_and_no_difference(desk: Desk, user: s
 def test_nobody_has_an_empty_history(desk: Desk) -> None:
     assert desk.told("nobody", None, Cut()) == {Cut(): {}}
     assert rebuild("nobody", store=desk.store, rollups=desk.rollups) == 0
+
+
+def test_a_correction_of_today_renews_the_day_of_what_it_corrects(desk: Desk, user: str) -> None:
+    desk.report(user, closed("t-1", 5))
+    desk.told(user)
+
+    desk.correct(user, 0, "c-1")
+
+    assert desk.told(user) == desk.from_rows(user)
+    assert desk.told(user)[Cut()][None].corrected == 1
