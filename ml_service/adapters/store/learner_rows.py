@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
+from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
@@ -103,10 +104,16 @@ SAVE_LEARNER = update(t.learners).where(
     t.learners.c.symbol == bindparam("of_symbol"),
     t.learners.c.revision == bindparam("revision_before"),
 )
+PERCENT = {
+    "learned_at_ms": bindparam("percent"),
+    # The scope's own measure goes before that of all symbols together.
+    "pooled_at_ms": func.coalesce(t.outcomes.c.percent_per_r, bindparam("percent")),
+}
 MARK = {
     column.name: update(t.outcomes)
     .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), column.is_(None))
-    .values({column.name: bindparam("at_ms"), "percent_per_r": bindparam("percent")})
+    .values({column.name: bindparam("at_ms"), "percent_per_r": PERCENT[column.name]})
+    .returning(t.outcomes.c.user_id, t.outcomes.c.effective_at_ms, t.outcomes.c.risk)
     for column in MARKS
 }
 
@@ -261,8 +268,13 @@ class LearnersWriting(LearnersReading, Transaction):
         for start in range(0, len(ids), IDS_AT_ONCE):
             part = list(ids[start : start + IDS_AT_ONCE])
             values = {"ids": part, "at_ms": at_ms, "percent": percent_per_r}
-            if self._connection.execute(MARK[mark(symbol).name], values).rowcount != len(part):
+            done = self._connection.execute(MARK[mark(symbol).name], values).all()
+            if len(done) != len(part):
                 return False
+            for row in done:
+                if row.risk is None:
+                    # What it came to in units of risk is known from here on.
+                    note_changed(self._connection, row.user_id, row.effective_at_ms)
         return True
 
     def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:
