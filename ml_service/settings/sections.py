@@ -119,6 +119,7 @@ class ScoreWeights(Section):
 class AdaptationSettings(Section):
     automatic: bool = True
     """Whether the worker adapts by itself what is due; by hand and by cron it is always possible."""
+    algorithm: Annotated[Literal["anchored", "composite"], Lower] = "anchored"
     preset: Annotated[Literal["cautious", "balanced", "eager"], Lower] = "balanced"
     pooling: float = number(POLICY.pooling, 0, 1)
     learning_rate: float = number(POLICY.learning_rate, 0, 1)

@@ -185,7 +185,7 @@ def pooled(reading: Reading, learner: Learner, rules: Rules, tilts: dict[str, Ve
         return None
     if user_id not in tilts:
         shared = reading.learner(user_id, ANY_SYMBOL).learned
-        fits = shared is not None and shared.fits(rules.gate, rules.adaptation.preset)
+        fits = shared is not None and shared.fits(rules.gate, rules.adaptation)
         tilts[user_id] = shared.tilt() if shared is not None and fits else None
     return tilts[user_id]
 

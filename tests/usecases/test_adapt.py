@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.learner_codec import learned_bytes
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.outcomes import DAY_MS, Outcome
 from ml_service.domain.types import Thresholds
 from ml_service.errors import Conflict, NotFound
-from ml_service.usecases.adapt import Adapted, adapt, adapt_all
+from ml_service.usecases.adapt import Adapted, Rules, adapt, adapt_all
 from ml_service.usecases.freeze import freeze
 from ml_service.usecases.set_thresholds import Reset, Restore, Set, Wanted, set_thresholds
 from ml_service.usecases.undo import Undone, undo
@@ -27,12 +28,18 @@ BTC = "BTCUSDT"
 
 
 def adapted(
-    store: SqlStore, day: int, symbol: str = BTC, dry_run: bool = False, user_id: str = "ada", at_ms: int | None = None
+    store: SqlStore,
+    day: int,
+    symbol: str = BTC,
+    dry_run: bool = False,
+    user_id: str = "ada",
+    at_ms: int | None = None,
+    rules: Rules = RULES,
 ) -> Adapted:
     return adapt(
         user_id,
         symbol,
-        rules=RULES,
+        rules=rules,
         actor="tester",
         now_ms=evening(day) if at_ms is None else at_ms,
         store=store,
@@ -230,7 +237,7 @@ def test_undo_puts_the_former_values_and_the_former_knowledge_back(learned: Lear
         learner = reading.learner("ada", BTC)
     assert known is not None
     assert learner.learned is not None
-    assert learner.learned.memory.weights.tolist() == known.memory.weights.tolist()
+    assert learned_bytes(learner.learned) == learned_bytes(known)
 
 
 def test_undo_after_undo_walks_back_step_by_step(learned: Learned) -> None:
@@ -400,3 +407,30 @@ def test_all_that_is_due_is_adapted_once_a_day(embedded: Database, store: SqlSto
     assert first["not_due"] == 0
     assert (soon["scopes"], soon["not_due"]) == (2, 2)
     assert (tomorrow["scopes"], tomorrow["not_due"]) == (2, 0)
+
+
+def test_the_composite_algorithm_moves_holds_and_is_undone_like_the_other(embedded: Database, store: SqlStore) -> None:
+    rules = replace(RULES, adaptation=replace(RULES.adaptation, algorithm="composite"))
+    told = []
+    for day in range(25):
+        trade(embedded, range(day, day + 1))
+        told.append(adapted(store, day, rules=rules))
+    again = adapted(store, 25, rules=rules)
+
+    last = moved(told)[-1]
+    assert last.adaptation is not None
+    assert last.explanation.algorithm == "composite"
+    assert again.explanation.reason == "nothing new since the last adaptation"
+    assert took_back(store, last.adaptation.id).thresholds.revision == last.thresholds.revision + 1
+
+
+def test_another_algorithm_begins_anew_from_where_the_thresholds_stand(learned: Learned) -> None:
+    database, store, told = learned
+    rules = replace(RULES, adaptation=replace(RULES.adaptation, algorithm="composite"))
+    trade(database, range(50, 60))
+
+    after = adapted(store, 60, rules=rules)
+
+    assert after.explanation.algorithm == "composite"
+    for move in after.explanation.moved:
+        assert move.before == told[-1].thresholds.values[move.parameter]

@@ -8,27 +8,32 @@ import orjson
 from numpy.typing import NDArray
 
 from ml_service.domain.adaptation.anchored import Memory
+from ml_service.domain.adaptation.composite import CompositeMemory
 from ml_service.domain.adaptation.evidence import Evidence
 from ml_service.domain.adaptation.learned import Anchor, Learned
 from ml_service.domain.adaptation.tide import Tide
 
 ARRAYS = ("evolved", "weights", "drift", "noise", "live", "gains")
-EVIDENCE = ("units", "results", "accepted", "days")
 COUNTS = ("day", "adapted_day", "held_until", "generation", "new_outcomes", "known", "trades")
+COMPOSITE_ARRAYS = ("live",)
+COMPOSITE_COUNTS = ("day", "new_outcomes", "cooling_until", "has_cooled")
+EVIDENCE = ("units", "results", "accepted", "days")
 LENGTH_BYTES = 4
 
 
 def learned_bytes(learned: Learned) -> bytes:
     """The header's length, the header as JSON, then one array after the other."""
     memory = learned.memory
-    arrays = {name: getattr(memory, name) for name in ARRAYS}
+    anchored = isinstance(memory, Memory)
+    arrays = {name: getattr(memory, name) for name in (ARRAYS if anchored else COMPOSITE_ARRAYS)}
     arrays |= {name: getattr(memory.evidence, name) for name in EVIDENCE}
     header = orjson.dumps(
         {
+            "algorithm": learned.algorithm,
             "anchors": [asdict(anchor) for anchor in learned.anchors],
             "preset": learned.preset,
-            "counts": {name: getattr(memory, name) for name in COUNTS},
-            "tide": asdict(memory.tide),
+            "counts": {name: getattr(memory, name) for name in (COUNTS if anchored else COMPOSITE_COUNTS)},
+            "tide": asdict(memory.tide) if isinstance(memory, Memory) else None,
             "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
         }
     )
@@ -47,7 +52,10 @@ def learned_from(stored: bytes) -> Learned:
         # A copy: the bytes belong to the database row, and may not lie where an array wants them.
         arrays[name] = np.frombuffer(content[begin : begin + count * dtype.itemsize], dtype).reshape(shape).copy()
         begin += count * dtype.itemsize
-    evidence = Evidence(**{name: arrays[name] for name in EVIDENCE})
-    known: dict[str, Any] = {**{name: arrays[name] for name in ARRAYS}, **header["counts"]}
-    memory = Memory(evidence=evidence, tide=Tide(**header["tide"]), **known)
+    known: dict[str, Any] = dict(header["counts"])
+    known["evidence"] = Evidence(**{name: arrays.pop(name) for name in EVIDENCE})
+    known |= arrays
+    memory = (
+        Memory(tide=Tide(**header["tide"]), **known) if header["algorithm"] == "anchored" else CompositeMemory(**known)
+    )
     return Learned(tuple(Anchor(**anchor) for anchor in header["anchors"]), header["preset"], memory)

@@ -2,21 +2,21 @@
 
 from ml_service.domain.performance.score import SCORE_WEIGHTS
 
+from .algorithm import Algorithm
 from .anchored import Anchored, anchored
 from .composite import Composite, composite
 from .explanation import Explanation
-from .learner import Learner
 from .library import Learnable
 from .policy import AdaptationPolicy, immovable
 
 __all__ = [
     "SCORE_WEIGHTS",
     "AdaptationPolicy",
+    "Algorithm",
     "Anchored",
     "Composite",
     "Explanation",
     "Learnable",
-    "Learner",
     "anchored",
     "composite",
     "immovable",

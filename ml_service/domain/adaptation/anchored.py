@@ -99,7 +99,7 @@ class Memory:
             day=today,
             adapted_day=None if self.adapted_day is None else self.adapted_day - back,
             held_until=None if self.held_until is None else self.held_until - back,
-            evidence=replace(self.evidence, days=self.evidence.days - np.int32(back)),
+            evidence=self.evidence.earlier(back),
             generation=min(self.generation, today // DAYS_PER_GENERATION),
         )
 
@@ -159,8 +159,7 @@ class Anchored:
     def stand_on(self, values: Mapping[str, float]) -> None:
         """The thresholds were changed by others; from here on, these are the ones that move."""
         if self.thresholds() != dict(values):
-            row = np.array([[values[name] for name in self.scale.names]])
-            self.memory = replace(self.memory, live=self.scale.clipped(self.scale.units(row))[0])
+            self.memory = replace(self.memory, live=self.scale.vector(values))
 
     def decide(self, values: ArrayLike) -> tuple[Flags, Vector]:
         """One row per signal, one column per parameter, NaN where a signal carries nothing."""

@@ -7,7 +7,7 @@ that were right about a fifth of their profit, where the anchored learner costs 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +42,18 @@ class CompositeMemory:
     has_cooled: bool = False
     """A cooldown is over and nothing has changed since: poor performance is no reason to wait once more."""
 
+    def rebased(self, today: int) -> "CompositeMemory":
+        """The same memory on a clock that was set back."""
+        if self.day is None or self.day <= today + 1:
+            return self
+        back = self.day - today
+        return replace(
+            self,
+            day=today,
+            cooling_until=None if self.cooling_until is None else self.cooling_until - back,
+            evidence=self.evidence.earlier(back),
+        )
+
 
 def composite(parameters: Sequence[Learnable], policy: AdaptationPolicy | None = None) -> "Composite":
     return Composite(parameters, policy or AdaptationPolicy())
@@ -66,6 +78,11 @@ class Composite:
     def thresholds(self) -> dict[str, float]:
         values = self.scale.values(self.memory.live)
         return {name: float(value) for name, value in zip(self.scale.names, values, strict=True)}
+
+    def stand_on(self, values: Mapping[str, float]) -> None:
+        """The thresholds were changed by others; from here on, these are the ones that move."""
+        if self.thresholds() != dict(values):
+            self.memory = replace(self.memory, live=self.scale.vector(values))
 
     def decide(self, values: ArrayLike) -> tuple[Flags, Vector]:
         units = self.scale.units(signals_of(values, self.scale.names))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ml_service.domain.adaptation.anchored import Anchored
+from ml_service.domain.adaptation.algorithm import Algorithm
 from ml_service.domain.adaptation.explanation import Explanation, Held, Verdict, Window
 from ml_service.domain.adaptation.learned import Learned, anchors_of, learner_of
 from ml_service.domain.adaptation.library import Matrix, Vector
@@ -98,7 +98,7 @@ class Cycle:
 
 def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
     options = options_of(rules)
-    learned = now.learned if now.learned is not None and now.learned.fits(policy, rules.preset) else None
+    learned = now.learned if now.learned is not None and now.learned.fits(policy, rules) else None
     today = now.now_ms // DAY_MS
     if learned is not None:
         learned = replace(learned, memory=learned.memory.rebased(today))
@@ -130,7 +130,7 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
         )
 
     anchors = learned.anchors if learned is not None else anchors_of(policy, now.anchor, matrix(teaching))
-    learner = learner_of(now.user_id, anchors, rules.preset, options, learned.memory if learned is not None else None)
+    learner = learner_of(now.user_id, anchors, rules, options, learned)
     learner.stand_on(now.current)
     settle(learner, teaching, percent_per_r, today)
     explanation = learner.adapt(today, tilt=now.tilt, frozen=cooling(now))
@@ -178,7 +178,7 @@ def matrix(teaching: Sequence[Waiting]) -> Matrix:
     return np.array([one.taught.lesson.values for one in teaching], dtype=np.float64)
 
 
-def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float, today: int) -> None:
+def settle(learner: Algorithm, teaching: Sequence[Waiting], percent_per_r: float, today: int) -> None:
     """Day by day, in the order in which they were closed; what is late counts when it became known."""
     settled = learner.memory.day
 
@@ -191,14 +191,14 @@ def settle(learner: Anchored, teaching: Sequence[Waiting], percent_per_r: float,
         learner.settle(day)
 
 
-def observe(learner: Anchored, ones: Sequence[Waiting], percent_per_r: float) -> None:
+def observe(learner: Algorithm, ones: Sequence[Waiting], percent_per_r: float) -> None:
     """What is new; and, taken back, what was learned from in its place."""
     tell(learner, [(one.taught, percent_per_r) for one in ones], 1.0)
     former = [(one.instead_of, one.percent_per_r or percent_per_r) for one in ones if one.instead_of is not None]
     tell(learner, former, -1.0)
 
 
-def tell(learner: Anchored, told: Sequence[tuple[Taught, float]], weight: float) -> None:
+def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], weight: float) -> None:
     if not told:
         return
     learner.observe(
@@ -212,7 +212,7 @@ def tell(learner: Anchored, told: Sequence[tuple[Taught, float]], weight: float)
 
 def rested(verdict: Verdict, reason: str, now: Situation, rules: AdaptationPolicy, new_outcomes: int) -> Explanation:
     return Explanation(
-        algorithm="anchored",
+        algorithm=rules.algorithm,
         preset=rules.preset,
         verdict=verdict,
         reason=reason,

@@ -1,7 +1,7 @@
 """Evidence: signals whose result is known, kept for as long as an explanation looks back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,9 @@ class Evidence:
         """The same for rows that say the same, whatever their day."""
         table = np.column_stack([self.units, self.results, self.accepted.astype(np.float32)])
         return [row.tobytes() for row in table]
+
+    def earlier(self, days: int) -> "Evidence":
+        return replace(self, days=self.days - np.int32(days))
 
     def only(self, rows: NDArray[np.intp]) -> "Evidence":
         return Evidence(self.units[rows], self.results[rows], self.accepted[rows], self.days[rows])

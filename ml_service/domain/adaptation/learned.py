@@ -8,8 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from ml_service.domain.adaptation.algorithm import Algorithm
 from ml_service.domain.adaptation.anchored import Anchored, Memory, tilted
+from ml_service.domain.adaptation.composite import Composite, CompositeMemory
 from ml_service.domain.adaptation.library import Matrix, Vector, prior
+from ml_service.domain.adaptation.policy import AdaptationPolicy
 from ml_service.domain.adaptation.presets import PRESETS, Options
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import GatePolicy
@@ -38,15 +41,25 @@ class Anchor:
 class Learned:
     anchors: tuple[Anchor, ...]
     preset: str
-    memory: Memory
+    memory: Memory | CompositeMemory
 
-    def fits(self, policy: GatePolicy, preset: str) -> bool:
-        """Whether it may go on; when bounds, the shelf or the preset have changed it begins anew."""
-        return preset == self.preset and [(anchor.name, anchor.low, anchor.high) for anchor in self.anchors] == [
-            (name, limits.low, limits.high) for name, limits in policy.items()
-        ]
+    @property
+    def algorithm(self) -> str:
+        return "anchored" if isinstance(self.memory, Memory) else "composite"
 
-    def tilt(self) -> Vector:
+    def fits(self, gate: GatePolicy, rules: AdaptationPolicy) -> bool:
+        """Whether it may go on; when the algorithm, the preset, the bounds or the shelf have changed it begins anew."""
+        bounds = [(name, limits.low, limits.high) for name, limits in gate.items()]
+        return (
+            self.algorithm == rules.algorithm
+            and self.preset == rules.preset
+            and bounds == [(anchor.name, anchor.low, anchor.high) for anchor in self.anchors]
+        )
+
+    def tilt(self) -> Vector | None:
+        """What it has to say to other learners of the same user."""
+        if not isinstance(self.memory, Memory):
+            return None
         preset = PRESETS[self.preset]
         return tilted(self.memory.weights, prior(preset.anchor_share, preset.stand_aside))
 
@@ -68,9 +81,15 @@ def anchors_of(policy: GatePolicy, anchor: Mapping[str, float], values: Matrix) 
 
 
 def learner_of(
-    user_id: str, anchors: tuple[Anchor, ...], preset: str, options: Options, memory: Memory | None
-) -> Anchored:
-    return Anchored(anchors, seed_of(user_id), preset, options, memory)
+    user_id: str, anchors: tuple[Anchor, ...], rules: AdaptationPolicy, options: Options, learned: Learned | None
+) -> Algorithm:
+    """The learner as its memory left it, or a new one."""
+    memory = learned.memory if learned is not None else None
+    if rules.algorithm == "composite":
+        assert memory is None or isinstance(memory, CompositeMemory)
+        return Composite(anchors, rules, options.haircut, memory)
+    assert memory is None or isinstance(memory, Memory)
+    return Anchored(anchors, seed_of(user_id), rules.preset, options, memory)
 
 
 def seed_of(user_id: str) -> int:

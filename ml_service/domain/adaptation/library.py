@@ -4,7 +4,7 @@ All of it is in units of the learner: `sign · value / spread`, so that a larger
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -74,6 +74,11 @@ class Scale:
         # There and back costs a last digit; what stands on the anchor must be the default itself.
         exact: Vector = np.where(units == self.anchor, self.defaults, np.clip(plain, self.bounds[0], self.bounds[1]))
         return exact
+
+    def vector(self, values: Mapping[str, float]) -> Vector:
+        """Whole thresholds in the learner's units, inside their bounds."""
+        found: Vector = self.clipped(self.units(np.array([[values[name] for name in self.names]])))[0]
+        return found
 
     def clipped(self, units: Matrix) -> Matrix:
         return np.clip(units, self.low, self.high)

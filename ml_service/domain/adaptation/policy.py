@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ml_service.domain.performance.score import SCORE_WEIGHTS
 from ml_service.domain.types import GatePolicy
@@ -10,6 +11,7 @@ from ml_service.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class AdaptationPolicy:
+    algorithm: Literal["anchored", "composite"] = "anchored"
     preset: str = "balanced"
     """cautious, balanced or eager."""
     pooling: float = 0.3

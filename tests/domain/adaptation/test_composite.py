@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml_service.domain.adaptation import AdaptationPolicy, Composite, Explanation, Learner, anchored, composite
+from ml_service.domain.adaptation import AdaptationPolicy, Algorithm, Composite, Explanation, anchored, composite
 from ml_service.domain.adaptation.composite import POOR
 from tests.domain.adaptation.markets import LIMITS, VOLUME, Limit, Matrix, Vector, losing, same, usual
 
@@ -18,7 +18,7 @@ POLICY = AdaptationPolicy()
 
 
 def live(
-    learner: Learner,
+    learner: Algorithm,
     days: range,
     worth: Callable[[Matrix], Vector] = losing,
     *,

@@ -1,5 +1,6 @@
 """What every algorithm looks like from outside, so that one use-case drives them all."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
@@ -9,11 +10,14 @@ from ml_service.domain.adaptation.explanation import Explanation
 from ml_service.domain.adaptation.library import Vector
 
 
-class Learner(Protocol):
+class Algorithm(Protocol):
     """Made from its memory, told what became known, asked to adapt; its memory is then what has to be stored."""
 
     @property
     def memory(self) -> Any: ...
+
+    def stand_on(self, values: Mapping[str, float]) -> None:
+        """The thresholds were changed by others; from here on, these are the ones that move."""
 
     def thresholds(self) -> dict[str, float]: ...
 
