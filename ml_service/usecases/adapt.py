@@ -19,7 +19,8 @@ from ml_service.errors import Conflict, Overtaken
 from ml_service.ports import Reading, Store, Writing
 
 ATTEMPTS = 5
-CLOCK_SET_BACK_MS = 24 * 3_600_000
+HOUR_MS = 3_600_000
+CLOCK_SET_BACK_MS = 24 * HOUR_MS
 EARLY = 0.95
 FAILED_TOLD = 20
 
@@ -66,7 +67,7 @@ def adapt(
         # Read and weighed without a lock, then written on condition that nobody else has been here: a learner takes
         # some milliseconds to think, and nothing should wait for that.
         with store.read() as reading:
-            learner = set_forward(reading.learner(user_id, symbol), now_ms)
+            learner = set_forward(reading.learner(user_id, symbol), rules.adaptation, now_ms)
             current = current_thresholds(reading, user_id, symbol, rules)
             result = cycle(
                 situation(reading, learner, current, rules, now_ms, {} if tilts is None else tilts),
@@ -143,15 +144,19 @@ def adapt_all(
 def is_due(since_ms: int, rules: Rules) -> bool:
     # A clock that was set back makes nobody wait for days that will not come; and a daily call never comes to the
     # millisecond, so a little early is early enough.
-    return since_ms < -CLOCK_SET_BACK_MS or since_ms >= EARLY * rules.adaptation.frequency_hours * 3_600_000
+    return since_ms < -CLOCK_SET_BACK_MS or since_ms >= EARLY * rules.adaptation.frequency_hours * HOUR_MS
 
 
-def set_forward(learner: Learner, now_ms: int) -> Learner:
+def set_forward(learner: Learner, policy: AdaptationPolicy, now_ms: int) -> Learner:
     """Times that lie ahead were stamped by a clock that was set back since: they count from now."""
     ahead = learner.adapted_at_ms - now_ms
-    if ahead <= CLOCK_SET_BACK_MS:
-        return learner
-    return replace(learner, adapted_at_ms=now_ms, held_until_ms=max(0, learner.held_until_ms - ahead))
+    if ahead > CLOCK_SET_BACK_MS:
+        learner = replace(learner, adapted_at_ms=now_ms, held_until_ms=max(0, learner.held_until_ms - ahead))
+    # An undo while the clock was ahead stamped this alone.
+    cooled_ms = now_ms + int(policy.cooldown_hours * HOUR_MS) + CLOCK_SET_BACK_MS
+    if learner.held_until_ms > cooled_ms:
+        learner = replace(learner, held_until_ms=cooled_ms - CLOCK_SET_BACK_MS)
+    return learner
 
 
 def situation(
@@ -201,7 +206,7 @@ def current_thresholds(reading: Reading, user_id: str, symbol: str, rules: Rules
 
 def nothing_to_write(learner: Learner, result: Cycle) -> bool:
     """A second call without new outcomes leaves everything as it is."""
-    rests = not result.observed and not result.skipped
+    rests = not result.observed and not result.skipped and result.learned is learner.learned
     return rests and learner.last is not None and learner.last.get("reason") == result.explanation.reason
 
 

@@ -388,6 +388,30 @@ def test_a_clock_that_was_set_back_freezes_nothing(embedded: Database, store: Sq
         assert reading.waiting("ada", BTC) == []
 
 
+def test_evidence_from_a_clock_that_was_ahead_makes_every_scope_wait_one_day_at_most(learned: Learned) -> None:
+    embedded, store, _ = learned
+    trade(embedded, range(450, 451))
+    adapted(store, 450)
+
+    told = learn(embedded, store, range(51, 56))
+
+    assert [one.explanation.new_outcomes for one in told] == [24, 48, 24, 24, 24]
+    assert "will be settled tomorrow" in told[0].explanation.reason
+    assert all("settled" not in one.explanation.reason for one in told[1:])
+
+
+def test_an_undo_while_the_clock_was_ahead_makes_nobody_wait_for_longer_than_the_cooldown(learned: Learned) -> None:
+    embedded, store, past_told = learned
+    last = moved(past_told)[-1].adaptation
+    assert last is not None
+    took_back(store, last.id, day=450)
+
+    told = learn(embedded, store, range(51, 70))
+
+    assert "cooling down for another 48 hours" in told[0].explanation.reason
+    assert all("cooling" not in one.explanation.reason for one in told[3:])
+
+
 def test_all_that_is_due_is_adapted_once_a_day(embedded: Database, store: SqlStore) -> None:
     for user_id in ("ada", "bob"):
         for symbol in (BTC, "ETHUSDT"):

@@ -91,17 +91,26 @@ class Memory:
     def rebased(self, today: int) -> "Memory":
         """The same memory on a clock that was set back: what was learned keeps its distance, and nothing waits for
         days that will not come."""
-        if self.day is None or self.day <= today + 1:
+        settled, adapted = ahead(self.day, today), ahead(self.adapted_day, today)
+        if not settled and not adapted:
             return self
-        back = self.day - today
         return replace(
             self,
-            day=today,
-            adapted_day=None if self.adapted_day is None else self.adapted_day - back,
-            held_until=None if self.held_until is None else self.held_until - back,
-            evidence=self.evidence.earlier(back),
+            day=earlier(self.day, settled),
+            adapted_day=earlier(self.adapted_day, adapted),
+            held_until=earlier(self.held_until, adapted),
+            evidence=self.evidence.earlier(settled),
             generation=min(self.generation, today // DAYS_PER_GENERATION),
         )
+
+
+def ahead(day: int | None, today: int) -> int:
+    """Days by which it lies in the future; one is no more than a clock put right around midnight."""
+    return day - today if day is not None and day > today + 1 else 0
+
+
+def earlier(day: int | None, days: int) -> int | None:
+    return day - days if day is not None else None
 
 
 @dataclass(frozen=True, slots=True)

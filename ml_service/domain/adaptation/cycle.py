@@ -101,13 +101,14 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
     learned = now.learned if now.learned is not None and now.learned.fits(policy, rules) else None
     today = now.now_ms // DAY_MS
     if learned is not None:
-        learned = replace(learned, memory=learned.memory.rebased(today))
+        learned = learned.rebased(today)
     percent_per_r = now.recent.percent_per_r
     teaching = [one for one in now.waiting if teaches(one, percent_per_r)]
     skipped = tuple(one.id for one in now.waiting if not teaches(one, percent_per_r))
 
     def resting(verdict: Verdict, reason: str) -> Cycle:
-        return Cycle(rested(verdict, reason, now, rules, len(teaching)), now.learned, skipped=skipped)
+        # What was set back stays set back: done anew each day, it would make every day one that was settled already.
+        return Cycle(rested(verdict, reason, now, rules, len(teaching)), learned or now.learned, skipped=skipped)
 
     if now.frozen is not None:
         return resting("held", f"frozen by hand: {now.frozen}" if now.frozen else "frozen by hand")

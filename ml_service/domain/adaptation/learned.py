@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,10 @@ class Learned:
     @property
     def algorithm(self) -> str:
         return "anchored" if isinstance(self.memory, Memory) else "composite"
+
+    def rebased(self, today: int) -> "Learned":
+        memory = self.memory.rebased(today)
+        return self if memory is self.memory else replace(self, memory=memory)
 
     def fits(self, gate: GatePolicy, rules: AdaptationPolicy) -> bool:
         """Whether it may go on; when the algorithm, the preset, the bounds or the shelf have changed it begins anew."""

@@ -539,3 +539,12 @@ def test_milliseconds_are_not_taken_for_days() -> None:
     told = learner.adapt(20_413)
     assert told is not None
     assert told.new_outcomes == 1
+
+
+def test_a_rest_that_began_while_the_clock_was_ahead_is_as_long_as_any_other() -> None:
+    memory = replace(anchored(LIMITS, 1).memory, day=100, adapted_day=500, held_until=507)
+
+    rebased = memory.rebased(110)
+
+    assert (rebased.day, rebased.adapted_day, rebased.held_until) == (100, 110, 117)
+    assert memory.rebased(500) is memory
