@@ -185,7 +185,7 @@ class Writing(Reading, Protocol):
     def save_learner(self, learner: Learner) -> bool:
         """Write the revision if it is the next one; False when another was faster."""
 
-    def mark_learned(self, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
+    def mark_learned(self, user_id: str, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
         """False when one of the outcomes was learned from by another in the meantime."""
 
     def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None: ...

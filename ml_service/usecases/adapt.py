@@ -226,7 +226,7 @@ def write(
     )
     if not tx.save_learner(following):
         raise Overtaken
-    if not tx.mark_learned(learner.symbol, result.observed, now_ms, result.percent_per_r):
+    if not tx.mark_learned(learner.user_id, learner.symbol, result.observed, now_ms, result.percent_per_r):
         raise Overtaken
     tx.mark_skipped(learner.symbol, result.skipped)
     if result.values is None:

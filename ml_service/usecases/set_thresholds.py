@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ml_service.domain.events import ThresholdsChanged
+from ml_service.domain.learner import Learner
 from ml_service.domain.thresholds import bounded, moved_between, set_values
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Thresholds
 from ml_service.errors import Conflict, NotFound, Overtaken
@@ -53,6 +54,7 @@ def set_thresholds(
     for _ in range(ATTEMPTS):
         try:
             with store.begin() as tx:
+                learner = tx.learner(user_id, symbol)
                 own = tx.thresholds_head(user_id, symbol)
                 current = current_values(tx, own, user_id, policy)
                 values = wanted_values(tx, wanted, current, user_id, symbol, policy)
@@ -69,7 +71,7 @@ def set_thresholds(
                     actor=actor,
                     settings_hash=settings_hash,
                 )
-                write(tx, following, current, now_ms)
+                write(tx, following, learner, current, now_ms)
                 return following
         except Overtaken:
             continue
@@ -100,13 +102,12 @@ def defaults(policy: GatePolicy) -> dict[str, float]:
     return {name: limits.default for name, limits in policy.items()}
 
 
-def write(tx: Writing, following: Thresholds, before: Mapping[str, float], now_ms: int) -> None:
-    if not tx.save_thresholds(following):
+def write(tx: Writing, following: Thresholds, learner: Learner, before: Mapping[str, float], now_ms: int) -> None:
+    # Also where nothing was learned yet: an adaptation that is beginning at this moment, around the former vector, is
+    # overtaken by it.
+    if not tx.save_learner(replace(learner, revision=learner.revision + 1, learned=None, held_until_ms=0)):
         raise Overtaken
-    learner = tx.learner(following.user_id, following.symbol)
-    if learner.learned is not None and not tx.save_learner(
-        replace(learner, revision=learner.revision + 1, learned=None, held_until_ms=0)
-    ):
+    if not tx.save_thresholds(following):
         raise Overtaken
     tx.publish(ThresholdsChanged(following.user_id, following.symbol, following.revision, following.source), now_ms)
     tx.append_audit(

@@ -57,8 +57,11 @@ def take_back(
     if adaptation is None:
         raise NotFound(f"no adaptation {adaptation_id!r}")
     symbol = adaptation.symbol
-    current = tx.thresholds_head(user_id, symbol)
     learner = tx.learner(user_id, symbol)
+    current = tx.thresholds_head(user_id, symbol)
+    # Read again now that nobody else can change the scope: another may have taken it back a moment ago.
+    adaptation = tx.adaptation(user_id, adaptation_id)
+    assert adaptation is not None
     assert current is not None
     if adaptation.undone_by is not None:
         undone = tx.thresholds_revision(user_id, symbol, adaptation.undone_by)

@@ -3,7 +3,9 @@
 import itertools
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.learner_codec import learned_bytes
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.schema import upgrade
-from ml_service.adapters.store.sql import SqlStore
+from ml_service.adapters.store.sql import SqlStore, SqlWriting
 from ml_service.domain.outcomes import DAY_MS, Outcome
 from ml_service.domain.types import Thresholds
 from ml_service.errors import Conflict, NotFound
@@ -308,6 +310,75 @@ def test_setting_by_hand_lays_the_library_around_the_new_vector(learned: Learned
     with store.read() as reading:
         assert reading.learner("ada", BTC).learned is None
         assert reading.anchor("ada", BTC) == revisions(store)[0].values
+
+
+def test_what_is_set_by_hand_while_a_learner_begins_is_what_it_begins_from(embedded: Database, store: SqlStore) -> None:
+    trade(embedded, range(3))
+    by_hand: list[Thresholds] = []
+
+    class Interrupted(SqlStore):
+        @contextmanager
+        def begin(self) -> Iterator[SqlWriting]:
+            if not by_hand:
+                by_hand.append(put(store, Set({"confidence_threshold": 0.8}), day=40))
+            with super().begin() as tx:
+                yield tx
+
+    told = adapted(Interrupted(embedded), 40)
+
+    assert told.adaptation is None
+    with store.read() as reading:
+        learner = reading.learner("ada", BTC)
+    assert learner.learned is not None
+    assert {one.name: one.default for one in learner.learned.anchors} == by_hand[0].values
+
+
+def test_whoever_changes_one_scope_at_once_waits_in_no_circle(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(postgres_url)
+    store = SqlStore(database)
+    trade(database, range(40))
+    adapted(store, 40)
+    meeting = threading.Barrier(2)
+
+    def met(write: Callable[..., bool]) -> Callable[..., bool]:
+        """The first write of either waits for that of the other, as long as the other may come to it."""
+
+        def written(*given: object) -> bool:
+            done = write(*given)
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait(0.5)
+            return done
+
+        return written
+
+    monkeypatch.setattr(SqlWriting, "save_learner", met(SqlWriting.save_learner))
+    monkeypatch.setattr(SqlWriting, "save_thresholds", met(SqlWriting.save_thresholds))
+    with ThreadPoolExecutor(2) as pool:
+        by_hand = pool.submit(put, store, Set({"rsi_threshold": 60.0}))
+        frozen = pool.submit(freeze, "ada", BTC, True, reason="", actor="tester", now_ms=evening(60), store=store)
+        # A circle is broken by the database, and would show here as trouble with it.
+        assert by_hand.result().values["rsi_threshold"] == 60.0
+        assert frozen.result()[0].frozen is not None
+    database.close()
+
+
+def test_taking_one_adaptation_back_at_once_takes_it_back_once(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    store = SqlStore(database)
+    trade(database, range(40))
+    last = adapted(store, 40).adaptation
+    assert last is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        undone = [one.result() for one in [pool.submit(took_back, store, last.id) for _ in range(8)]]
+    history = revisions(store)
+    database.close()
+
+    assert [one.already for one in undone].count(False) == 1
+    assert {one.thresholds.revision for one in undone} == {2}
+    assert [one.source for one in history] == ["undo", "adapt"]
 
 
 def test_a_former_revision_comes_back(learned: Learned) -> None:

@@ -11,6 +11,7 @@ from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
+from ml_service.adapters.store.supersession import take_turn_alone
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import insert_or_skip
 from ml_service.domain.adaptation.cycle import Recent, Taught, Waiting
@@ -250,6 +251,13 @@ class LearnersReading(Look):
 
 
 class LearnersWriting(LearnersReading, Transaction):
+    def learner(self, user_id: str, symbol: str) -> Learner:
+        c = t.learners.c
+        # Locked until the commit. Whoever changes a scope takes its learner before its thresholds, so that nobody
+        # waits in a circle.
+        query = select(t.learners).where(c.user_id == user_id, c.symbol == symbol).with_for_update()
+        return self._first(query, learner_from) or Learner(user_id, symbol)
+
     def save_learner(self, learner: Learner) -> bool:
         """Write the revision if it is the next one; False when another was faster."""
         row = learner_row(learner)
@@ -263,8 +271,10 @@ class LearnersWriting(LearnersReading, Transaction):
         }
         return self._connection.execute(SAVE_LEARNER, {**row, **condition}).rowcount == 1
 
-    def mark_learned(self, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
+    def mark_learned(self, user_id: str, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
         """False when one of them was learned from by another in the meantime."""
+        # A correction changes rows of the same user one by one, in an order of its own.
+        take_turn_alone(self._connection, user_id)
         for start in range(0, len(ids), IDS_AT_ONCE):
             part = list(ids[start : start + IDS_AT_ONCE])
             values = {"ids": part, "at_ms": at_ms, "percent": percent_per_r}
