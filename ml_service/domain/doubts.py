@@ -20,7 +20,7 @@ def doubt(stored: StoredOutcome) -> Doubt | None:
         case "pnl_percent_implausible":
             return Doubt("pnl_percent", f"at most {PNL_PERCENT_MAX:g} either way", outcome.pnl_percent)
         case "risk_multiple_implausible":
-            return Doubt("r", f"at most {R_MAX:g} either way", outcome.r)
+            return Doubt("r", f"at most {R_MAX:g} either way", stored.r(None))
         case "from_the_future":
             latest = max(at for at in (outcome.opened_at_ms, outcome.closed_at_ms) if at is not None)
             field = "closed_at" if latest == outcome.closed_at_ms else "opened_at"

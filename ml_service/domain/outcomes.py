@@ -164,3 +164,12 @@ def implausible(outcome: Outcome, now_ms: int) -> str | None:
     if not imported and outcome.closed_at_ms is not None and outcome.closed_at_ms < now_ms - AGE_MS_MAX:
         return "too_old"
     return None
+
+
+def with_decision(stored: StoredOutcome, match: Match, decision_id: str | None, lesson: Lesson | None) -> StoredOutcome:
+    """As it stands once its decision is known. Measured by what the signal put at stake it may turn out implausible."""
+    known = replace(stored, match=match, matched_decision_id=decision_id, lesson=lesson)
+    r = known.r(None)
+    if known.quarantined is None and r is not None and abs(r) > R_MAX:
+        return replace(known, quarantined="risk_multiple_implausible")
+    return known

@@ -1,9 +1,7 @@
 """Say which decision an outcome belongs to, where that could not be found out."""
 
-from dataclasses import replace
-
 from ml_service.domain.lessons import lesson_of
-from ml_service.domain.outcomes import Outcome, StoredOutcome
+from ml_service.domain.outcomes import Outcome, StoredOutcome, with_decision
 from ml_service.domain.types import Signal
 from ml_service.errors import Conflict, NotFound
 from ml_service.ports import Store
@@ -26,7 +24,7 @@ def declare_match(
             raise Conflict(f"{trade_id!r} belongs to the decision {stored.matched_decision_id!r}", "match_conflict")
         if difference := mismatch(stored.outcome, decision.signal):
             raise Conflict(difference, "match_conflict")
-        following = replace(stored, match="declared", matched_decision_id=decision_id, lesson=lesson_of(decision))
+        following = with_decision(stored, "declared", decision_id, lesson_of(decision))
         tx.save_match(following)
         tx.append_audit(
             now_ms, actor, "outcome.matched", f"{user_id}/{trade_id}", {"decision_id": decision_id, "reason": reason}

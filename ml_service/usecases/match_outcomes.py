@@ -1,10 +1,10 @@
 """Look again for the decisions of outcomes that came before them, as happens while a journal waits to be drained."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ml_service.domain.lessons import lesson_of
-from ml_service.domain.outcomes import DAY_MS, Match, StoredOutcome
+from ml_service.domain.outcomes import DAY_MS, Match, StoredOutcome, with_decision
 from ml_service.domain.types import Decision
 from ml_service.ports import Store
 
@@ -49,7 +49,5 @@ def take(stored: StoredOutcome, match: Match, decision: Decision, *, store: Stor
         current = tx.outcome_to_change(outcome.user_id, outcome.trade_id)
         if current is None or current.match != "none":
             return False
-        tx.save_match(
-            replace(current, match=match, matched_decision_id=decision.decision_id, lesson=lesson_of(decision))
-        )
+        tx.save_match(with_decision(current, match, decision.decision_id, lesson_of(decision)))
         return True

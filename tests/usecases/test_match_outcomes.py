@@ -1,10 +1,13 @@
 """Outcomes that came before their decision find it later, and none is looked at by everybody for ever."""
 
+from dataclasses import replace
+
 import pytest
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.doubts import doubt
 from ml_service.domain.lessons import lesson_of
 from ml_service.domain.outcomes import DAY_MS, Outcome, StoredOutcome
 from ml_service.usecases import match_outcomes as module
@@ -39,6 +42,31 @@ def test_an_outcome_finds_its_decision_later_and_can_teach(embedded: Database, s
     assert (found.match, found.matched_decision_id) == ("decision_id", "d-1")
     assert found.lesson == lesson_of(taken("d-1"))
     assert match_outcomes(store=store, now_ms=NOW_MS) == Matched()
+
+
+def test_what_is_implausible_by_the_risk_of_its_signal_is_set_apart_once_that_is_known(
+    embedded: Database, store: SqlStore
+) -> None:
+    risky = taken("d-1")
+    risky = replace(risky, signal=replace(risky.signal, details={"risk": 10.0}))
+    report(embedded, outcome(decision_id="d-1", pnl=-1e6, pnl_percent=None, risk=None))
+    DirectRecorder(embedded).record([risky], 0)
+
+    match_outcomes(store=store, now_ms=NOW_MS)
+    report(embedded, outcome("t-2", decision_id="d-1", pnl=-1e6, pnl_percent=None, risk=None))
+
+    assert [stored(store, name).quarantined for name in ("t-1", "t-2")] == ["risk_multiple_implausible"] * 2
+    doubted = doubt(stored(store, "t-1"))
+    assert doubted is not None
+    assert doubted.found == -100_000.0
+
+
+def test_an_outcome_of_another_symbol_does_not_belong_to_a_decision(embedded: Database, store: SqlStore) -> None:
+    decide(embedded, "d-1")
+
+    report(embedded, outcome(symbol="DOGEUSDT", decision_id="d-1"))
+
+    assert (stored(store, "t-1").match, stored(store, "t-1").lesson) == ("none", None)
 
 
 def test_the_nearest_take_is_found_later_as_well(embedded: Database, store: SqlStore) -> None:

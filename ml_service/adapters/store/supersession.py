@@ -15,7 +15,7 @@ from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import lesson_document, outcome_from
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.domain.corrections import objection, stand_ins, takes_decision_of
-from ml_service.domain.outcomes import Outcome, StoredOutcome
+from ml_service.domain.outcomes import Outcome, StoredOutcome, with_decision
 
 LOCKS = 64
 LOCK_SPACE = 7_301_266
@@ -134,9 +134,7 @@ def chain_of(connection: Connection, user_id: str, trade_id: str) -> list[Stored
 
 
 def take_over_decision(connection: Connection, correction: StoredOutcome, before: StoredOutcome) -> StoredOutcome:
-    following = replace(
-        correction, match=before.match, matched_decision_id=before.matched_decision_id, lesson=before.lesson
-    )
+    following = with_decision(correction, before.match, before.matched_decision_id, before.lesson)
     write_match(connection, following)
     return following
 
@@ -148,6 +146,7 @@ def write_match(connection: Connection, stored: StoredOutcome) -> None:
         match=stored.match,
         matched_decision_id=stored.matched_decision_id,
         lesson=lesson_document(stored.lesson) if stored.lesson is not None else None,
+        quarantined=stored.quarantined,
     )
 
 

@@ -31,8 +31,16 @@ from ml_service.adapters.store.supersession import (
 from ml_service.domain.events import Event, JournalConflictFound, OutcomeReported
 from ml_service.domain.ids import made_at_ms
 from ml_service.domain.lessons import lesson_of
-from ml_service.domain.outcomes import MATCH_WINDOW_MS, Match, Outcome, Receipt, StoredOutcome, implausible
-from ml_service.domain.types import Decision, RecordedDecision
+from ml_service.domain.outcomes import (
+    MATCH_WINDOW_MS,
+    Match,
+    Outcome,
+    Receipt,
+    StoredOutcome,
+    implausible,
+    with_decision,
+)
+from ml_service.domain.types import ANY_SYMBOL, Decision, RecordedDecision
 
 Row = dict[str, Any]
 
@@ -258,13 +266,15 @@ def key_of(report: Reported) -> Key:
 
 def weighed(connection: Connection, report: Reported) -> StoredOutcome:
     match, row = matched(connection, report.outcome)
-    return StoredOutcome(
+    stored = StoredOutcome(
         outcome=report.outcome,
         received_at_ms=report.received_at_ms,
-        match=match,
-        matched_decision_id=row["decision_id"] if row is not None else None,
+        match="none",
+        matched_decision_id=None,
         quarantined=implausible(report.outcome, report.received_at_ms),
-        lesson=lesson_of(decision_from(row)) if row is not None else None,
+    )
+    return (
+        with_decision(stored, match, row["decision_id"], lesson_of(decision_from(row))) if row is not None else stored
     )
 
 
@@ -272,14 +282,19 @@ def matched(connection: Connection, outcome: Outcome) -> tuple[Match, Row | None
     """The decision an outcome belongs to: named by id, by signal, or the nearest take just before it was opened."""
     if outcome.decision_id is not None:
         row = find_decision_row(connection, outcome.user_id, outcome.decision_id)
-        return ("decision_id", row) if row is not None else ("none", None)
+        return ("decision_id", row) if is_about(row, outcome) else ("none", None)
     if outcome.signal_id is not None:
         row = find_decision_row(connection, outcome.user_id, outcome.signal_id)
         row = row or row_of_signal(connection, outcome.user_id, outcome.signal_id)
-        if row is not None:
+        if is_about(row, outcome):
             return "signal_id", row
     row = nearest_take(connection, outcome)
     return ("nearest", row) if row is not None else ("none", None)
+
+
+def is_about(row: Row | None, outcome: Outcome) -> bool:
+    """A result of one symbol says nothing about a signal for another."""
+    return row is not None and row["symbol"] in (outcome.symbol, ANY_SYMBOL)
 
 
 def row_of_signal(connection: Connection, user_id: str, signal_id: str) -> Row | None:
