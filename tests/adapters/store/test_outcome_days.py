@@ -95,7 +95,7 @@ def test_a_lesson_that_was_learned_stamps_its_day(database: Database, store: Sql
         ids = connection.execute(select(o.id).where(o.trade_id == "t-2")).scalars().all()
 
     with store.begin() as tx:
-        assert tx.mark_learned("BTCUSDT", ids, NOW_MS, 1.5)
+        assert tx.mark_learned("ada", "BTCUSDT", ids, NOW_MS, 1.5)
 
     after = stamps(database)
     assert after[TODAY - 1] != before[TODAY - 1]
