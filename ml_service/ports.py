@@ -13,7 +13,7 @@ from ml_service.domain.events import Event
 from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, Learner
-from ml_service.domain.outcomes import Match, Outcome, Receipt, StoredOutcome
+from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.performance.trade import ClosedTrade
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
@@ -166,6 +166,15 @@ class Reading(Protocol):
     def open_signals(self, user_id: str, period: Period, limit: int) -> Sequence[OpenSignal]:
         """Signals that the gate judged and whose result nobody has told, newest first."""
 
+    def decisions_in_order(self, user_id: str, period: Period, cursor: str | None, limit: int) -> Page[Decision]:
+        """Oldest first, as the next two."""
+
+    def outcomes_in_order(
+        self, user_id: str, period: Period, cursor: str | None, limit: int
+    ) -> Page[OutcomeWithMarks]: ...
+    def adaptations_in_order(
+        self, user_id: str, period: Period, cursor: str | None, limit: int
+    ) -> Page[Adaptation]: ...
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...

@@ -101,6 +101,23 @@ def in_r(
     return percent / percent_per_r if percent_per_r else None
 
 
+@dataclass(frozen=True, slots=True)
+class OutcomeWithMarks:
+    """An outcome with what learning has noted beside it. A time of 0 says that there was nothing to learn."""
+
+    stored: StoredOutcome
+    learned_at_ms: int | None
+    """By the learner of its own symbol …"""
+    pooled_at_ms: int | None
+    """… and by its user's for all symbols."""
+    percent_per_r: float | None
+    """What a unit of risk was worth when it was learned from."""
+
+    @property
+    def r(self) -> float | None:
+        return self.stored.r(self.percent_per_r)
+
+
 Status = Literal["created", "duplicate", "conflict", "quarantined"]
 
 

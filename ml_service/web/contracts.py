@@ -31,7 +31,7 @@ class Contract:
     raw: bool = False
     """The answer stands alone, outside the envelope."""
 
-    other_media: str | None = None
+    other_media: tuple[str, ...] = ()
     """What the caller can have in place of it, by asking."""
 
     shows_secret: bool = False
@@ -59,7 +59,7 @@ def contract(
     success: int = 200,
     media: str = "application/json",
     raw: bool = False,
-    other_media: str | None = None,
+    other_media: tuple[str, ...] = (),
     shows_secret: bool = False,
 ) -> Callable[[View], View]:
     def declare(view: View) -> View:

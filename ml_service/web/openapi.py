@@ -130,8 +130,7 @@ def responses(contract: Contract) -> dict[str, Any]:
     if media == "application/json":
         schema = {"$ref": REFERENCES.format(model="Answer")} if not contract.raw else {"type": "object"}
     content = {media: {"schema": schema}}
-    if contract.other_media is not None:
-        content[contract.other_media] = {"schema": {"type": "string"}}
+    content |= {other: {"schema": {"type": "string"}} for other in contract.other_media}
     good = {str(contract.success): {"description": contract.answer, "content": content}}
     refused = {
         "description": "Refused, or not possible now; the body says what was expected and what was found.",

@@ -11,6 +11,7 @@ from ml_service.adapters.store.counts import CountsReading
 from ml_service.adapters.store.cursor_rows import CursorsReading, CursorsWriting
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.decision_rows import DecisionsReading
+from ml_service.adapters.store.export_rows import ExportsReading
 from ml_service.adapters.store.job_rows import JobsReading, JobsWriting
 from ml_service.adapters.store.key_rows import KeysReading, KeysWriting
 from ml_service.adapters.store.kill_rows import KillReading, KillWriting
@@ -61,6 +62,7 @@ class SqlReading(
     TalliesReading,
     AnalyticsReading,
     WhatIfReading,
+    ExportsReading,
     SettingsReading,
     KillReading,
     KeysReading,

@@ -84,7 +84,7 @@ def recent(trades: Sequence[ClosedTrade], weights: Mapping[str, float]) -> dict[
     "slow",
     query=AnalyticsQuery,
     answer="Decisions, outcomes, adaptations and the value of what was rejected, in all and by symbol.",
-    other_media="text/csv",
+    other_media=("text/csv",),
 )
 def get_analytics(user_id: str) -> Response:
     """What was decided over the last hours, what came of it, and what rejecting was worth."""
