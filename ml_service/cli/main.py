@@ -8,6 +8,7 @@ import typer
 from ml_service.cli.commands import (
     adapt,
     check_config,
+    export,
     keys,
     kill_switch,
     migrate,
@@ -27,6 +28,7 @@ cli.command("check-config")(check_config.check_config)
 cli.command("adapt")(adapt.adapt)
 cli.command("kill-switch")(kill_switch.kill_switch)
 cli.command("replay")(replay.replay)
+cli.command("export")(export.export)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(keys.keys, name="keys")
