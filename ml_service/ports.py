@@ -109,8 +109,9 @@ class Reading(Protocol):
     def learner(self, user_id: str, symbol: str) -> Learner:
         """As it stands; revision 0 where there is none yet."""
 
-    def scopes_waiting(self) -> list[tuple[str, str]]:
-        """Every user and symbol with something new to learn from."""
+    def scopes_waiting(self, received_before_ms: int | None = None) -> list[tuple[str, str]]:
+        """Every user and symbol with something new to learn from, the users' own for all symbols last; or only those
+        where something has waited since before that time."""
 
     def adapted_at(self) -> Mapping[tuple[str, str], int]:
         """When each user's and symbol's learner was last asked."""

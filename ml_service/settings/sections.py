@@ -118,7 +118,7 @@ class ScoreWeights(Section):
 
 class AdaptationSettings(Section):
     automatic: bool = True
-    """Whether the worker adapts by itself what is due; by hand and by cron it is always possible."""
+    """Whether the worker adapts by itself what nobody came for; when asked, it is always done."""
     algorithm: Annotated[Literal["anchored", "composite"], Lower] = "anchored"
     preset: Annotated[Literal["cautious", "balanced", "eager"], Lower] = "balanced"
     pooling: float = number(POLICY.pooling, 0, 1)

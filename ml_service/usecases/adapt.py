@@ -95,10 +95,16 @@ def adapt_all(
     dry_run: bool = False,
     limit: int | None = None,
     every: bool = False,
+    unasked: bool = False,
 ) -> Iterator[Progress]:
-    """Adapt every scope that is due, one after the other; `every` also those that adapted a short while ago."""
+    """Adapt every scope that is due, one after the other; `every` also those that adapted a short while ago.
+
+    `unasked`: only where evidence has waited for a whole period and nobody came for it, so that the worker never takes
+    away what a bot or cron is about to ask for.
+    """
+    waited_ms = int(rules.adaptation.frequency_hours * 3_600_000)
     with store.read() as reading:
-        scopes = reading.scopes_waiting()
+        scopes = reading.scopes_waiting(now_ms() - waited_ms if unasked else None)
         adapted_at = reading.adapted_at()
     if rules.adaptation.pooling == 0.0:
         scopes = [(user_id, symbol) for user_id, symbol in scopes if symbol != ANY_SYMBOL]

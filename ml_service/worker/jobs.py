@@ -30,6 +30,7 @@ def adapt_what_is_due(job: Job, parts: Parts) -> Iterator[Progress]:
         entropy=parts.entropy,
         dry_run=bool(request.get("dry_run", False)),
         limit=request.get("limit"),
+        unasked=bool(request.get("unasked", False)),
     )
 
 

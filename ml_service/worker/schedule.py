@@ -15,7 +15,7 @@ from ml_service.worker.parts import Parts
 
 logger = logging.getLogger(__name__)
 
-ADAPT_SECONDS = 900.0
+ADAPT_SECONDS = 3_600.0
 """How often the worker looks for what is due; how often a scope adapts is a setting."""
 
 
@@ -43,13 +43,16 @@ def read_trades(parts: Parts) -> None:
 
 
 def adapt_what_waits(parts: Parts) -> None:
-    """Asks for the job when there is something to learn from; which scopes are due, it finds out itself."""
+    """Asks for the job where evidence has waited for a whole period and nobody came for it."""
     if not parts.adapts_by_itself:
         return
     with parts.store.read() as reading:
-        if not reading.scopes_waiting():
+        waited_ms = int(parts.rules.adaptation.frequency_hours * 3_600_000)
+        if not reading.scopes_waiting(parts.now_ms() - waited_ms):
             return
-    open_job("adapt_all", {}, actor="worker", now_ms=parts.now_ms(), store=parts.store, entropy=parts.entropy)
+    open_job(
+        "adapt_all", {"unasked": True}, actor="worker", now_ms=parts.now_ms(), store=parts.store, entropy=parts.entropy
+    )
 
 
 def match_again(parts: Parts) -> None:

@@ -1,6 +1,7 @@
 """The schedule: what is due runs, once per interval, and one failure stops no other."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from ml_service.adapters.shared_page import SharedPage
 from ml_service.errors import StoreUnavailable
 from ml_service.settings import load_settings
 from ml_service.worker.parts import Parts
-from ml_service.worker.schedule import Schedule, Task, tasks
+from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, tasks
 from ml_service.worker.wiring import simulated
 from tests.builders import NOW_MS
+from tests.usecases.trading import evening, trade
 from tests.worker.conftest import Bench
 
 
@@ -129,3 +131,30 @@ def test_the_table_of_the_worker_runs_over_an_empty_store(bench: Bench, caplog: 
     assert {task.name for task in table} == {"trades", "match", "tidy", "adapt", "prune"}
     assert bench.tidied == [NOW_MS]
     assert "failed" not in caplog.text
+
+
+def test_what_has_waited_a_whole_period_is_adapted_unasked(bench: Bench) -> None:
+    trade(bench.database, range(20))
+
+    def asked_for(at_ms: int) -> list[Mapping[str, object]]:
+        bench.now_ms = at_ms
+        adapt_what_waits(bench.parts)
+        with bench.store.read() as reading:
+            return [job.request for job in reading.open_jobs("adapt_all")]
+
+    soon = asked_for(evening(19) + 3_600_000)
+    late = asked_for(evening(20) + 3_600_000)
+
+    assert soon == []
+    assert late == [{"unasked": True}]
+
+
+def test_a_worker_that_was_told_not_to_adapts_nothing_unasked(bench: Bench) -> None:
+    trade(bench.database, range(20))
+    bench.now_ms = evening(30)
+    bench.parts.adapts_by_itself = False
+
+    adapt_what_waits(bench.parts)
+
+    with bench.store.read() as reading:
+        assert reading.open_jobs() == []

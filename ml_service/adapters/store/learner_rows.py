@@ -136,11 +136,13 @@ class LearnersReading(Look):
         rows = self._connection.execute(select(c.user_id, c.symbol, c.adapted_at_ms))
         return {(row.user_id, row.symbol): row.adapted_at_ms for row in rows}
 
-    def scopes_waiting(self) -> list[tuple[str, str]]:
-        """Every scope with something to learn from, a user's own for all symbols last."""
+    def scopes_waiting(self, received_before_ms: int | None = None) -> list[tuple[str, str]]:
         o = t.outcomes.c
         own = select(o.user_id, o.symbol).where(o.lesson.is_not(None), o.learned_at_ms.is_(None)).distinct()
         pooled = select(o.user_id).where(o.lesson.is_not(None), o.pooled_at_ms.is_(None)).distinct()
+        if received_before_ms is not None:
+            own = own.where(o.received_at_ms < received_before_ms)
+            pooled = pooled.where(o.received_at_ms < received_before_ms)
         scopes = [(row.user_id, row.symbol) for row in self._connection.execute(own)]
         return sorted(scopes) + sorted((row.user_id, ANY_SYMBOL) for row in self._connection.execute(pooled))
 
