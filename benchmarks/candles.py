@@ -1,7 +1,6 @@
 """The learner on hourly candles: signals from indicators, results from what the price did in the next twelve hours.
 
-A file is `…_1h.parquet` with the columns ts (milliseconds, the opening), close and volume. Reading it needs pyarrow,
-which no layer of the service installs: `uv pip install pyarrow`.
+A file is `…_1h.parquet` with the columns ts (milliseconds, the opening), close and volume. pyarrow reads it.
 """
 
 from collections.abc import Callable
@@ -66,10 +65,8 @@ def told(folder: str, say: Callable[[str], None]) -> str:
 
 
 def read(path: Path) -> tuple[NDArray[np.int64], Vector, Vector] | None:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise SystemExit("candles are read with pyarrow: uv pip install pyarrow") from error
+    from pyarrow import parquet
+
     columns = parquet.read_table(path)
     if "volume" not in columns.column_names:
         return None

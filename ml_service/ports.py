@@ -10,6 +10,7 @@ from ml_service.domain.adaptation.cycle import Recent, Waiting
 from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.audit import AuditEntry
 from ml_service.domain.events import Event
+from ml_service.domain.exports.table import Column, Row
 from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, Learner
@@ -176,6 +177,9 @@ class Reading(Protocol):
     def adaptations_in_order(
         self, user_id: str, period: Period, cursor: str | None, limit: int
     ) -> Page[Adaptation]: ...
+    def learned_last_ms(self, user_id: str) -> int | None:
+        """When any of the user's outcomes was last learned from."""
+
     def settings_document(self, settings_hash: str) -> Mapping[str, Any] | None: ...
     def settings_at(self, at_ms: int) -> tuple[str, Mapping[str, Any]] | None: ...
     def kill(self, user_id: str) -> Kill | None: ...
@@ -281,6 +285,18 @@ class Rollups(Protocol):
     def sheet(self, user_id: str, day: int) -> RolledSheet | None: ...
     def keep(self, user_id: str, sheets: Mapping[int, RolledSheet]) -> None: ...
     def forget(self, user_id: str) -> None: ...
+
+
+class ExportFiles(Protocol):
+    """Finished tables on this host's disk; each goes after a day."""
+
+    def find(self, name: str) -> str | None:
+        """Its path."""
+
+    def write(self, name: str, columns: Sequence[Column], rows: Iterable[Row]) -> str:
+        """Its path, once it is complete."""
+
+    def drop_old(self) -> int: ...
 
 
 class KillFile(Protocol):

@@ -1,5 +1,6 @@
 """Read what is to be exported in portions, each in a look of its own: a long export keeps no database from tidying."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TypeVar
@@ -9,7 +10,7 @@ from ml_service.domain.exports.performance import Standing, ToldDay, after
 from ml_service.domain.exports.table import Row
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import tallied
-from ml_service.ports import Page, Period, Reading, Store
+from ml_service.ports import ExportFiles, Page, Period, Reading, Store
 
 RECORDS_AT_ONCE = 500
 DAYS_AT_ONCE = 7
@@ -22,6 +23,36 @@ def export(kind: Kind, user_id: str, period: Period, *, store: Store) -> Iterato
     rows = TABLES[kind].rows
     for record in records(kind, user_id, period, store):
         yield from rows(record)
+
+
+def export_file(
+    kind: Kind, user_id: str, period: Period, *, until_named: bool, store: Store, files: ExportFiles
+) -> str:
+    """The path of a finished file. The same request finds the same one for as long as its rows stay as they are, so
+    that a download can go on where it broke off."""
+    files.drop_old()
+    with store.read() as reading:
+        state = state_of(kind, user_id, period, reading)
+    asked = (kind, user_id, period.symbol, period.since_ms, period.until_ms if until_named else None)
+    columns = TABLES[kind].columns
+    name = hashlib.sha256(repr((asked, columns, state)).encode()).hexdigest()[:32]
+    return files.find(name) or files.write(name, columns, export(kind, user_id, period, store=store))
+
+
+def state_of(kind: Kind, user_id: str, period: Period, reading: Reading) -> object:
+    """Another one whenever other rows would be exported."""
+    match kind:
+        case "decisions":
+            # Never changed once they are written.
+            return [one.decision_id for one in reading.decisions(user_id, period, None, 1).items]
+        case "adaptations":
+            # Each one, and each that is taken back, makes a revision.
+            newest = reading.thresholds_history(user_id, None, None, 1).items
+            return [(one.changed_at_ms, one.symbol, one.revision) for one in newest]
+        case "outcomes" | "performance":
+            since_day = period.since_ms // DAY_MS if period.since_ms is not None else None
+            stamps = tuple(reading.outcome_stamps(user_id, since_day).items())
+            return stamps, reading.learned_last_ms(user_id)
 
 
 def records(kind: Kind, user_id: str, period: Period, store: Store) -> Iterator[object]:

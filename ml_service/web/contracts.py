@@ -34,6 +34,9 @@ class Contract:
     other_media: tuple[str, ...] = ()
     """What the caller can have in place of it, by asking."""
 
+    in_parts: bool = False
+    """A Range of it can be asked for, where it is a finished file."""
+
     shows_secret: bool = False
     """The answer holds a secret, so it must not be kept for repeats."""
 
@@ -60,11 +63,12 @@ def contract(
     media: str = "application/json",
     raw: bool = False,
     other_media: tuple[str, ...] = (),
+    in_parts: bool = False,
     shows_secret: bool = False,
 ) -> Callable[[View], View]:
     def declare(view: View) -> View:
         view.contract = Contract(  # type: ignore[attr-defined]
-            scope, lane, body, query, answer, body_limit, success, media, raw, other_media, shows_secret
+            scope, lane, body, query, answer, body_limit, success, media, raw, other_media, in_parts, shows_secret
         )
         return view
 

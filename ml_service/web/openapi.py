@@ -132,6 +132,9 @@ def responses(contract: Contract) -> dict[str, Any]:
     content = {media: {"schema": schema}}
     content |= {other: {"schema": {"type": "string"}} for other in contract.other_media}
     good = {str(contract.success): {"description": contract.answer, "content": content}}
+    if contract.in_parts:
+        good["206"] = {"description": "The part of a finished file that `Range` asks for.", "content": content}
+        good["304"] = {"description": "The file is still the one that `If-None-Match` names."}
     refused = {
         "description": "Refused, or not possible now; the body says what was expected and what was found.",
         "content": {"application/problem+json": {"schema": {"$ref": REFERENCES.format(model="Problem")}}},

@@ -10,7 +10,7 @@ from flask import current_app
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.types import GatePolicy
-from ml_service.ports import IdempotencyKeys, KillFile, Recorder, Rollups, Snapshot, Store
+from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Recorder, Rollups, Snapshot, Store
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.lanes import Lanes
 
@@ -46,6 +46,7 @@ class Live:
 class Parts:
     store: Store
     rollups: Rollups
+    exports: ExportFiles
     recorder: Recorder
     snapshot: Snapshot
     kill_file: KillFile

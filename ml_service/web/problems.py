@@ -35,6 +35,7 @@ TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
+    416: "Range not satisfiable",
     422: "Unprocessable",
     429: "Too many requests",
     500: "Internal error",
@@ -83,7 +84,7 @@ def register(app: Flask) -> None:
         code = (error.name or "error").lower().replace(" ", "_")
         response = problem(status, code, error.description or TITLES.get(status, "Error"))
         for name, value in error.get_headers():
-            if name in ("Allow", "Retry-After"):
+            if name in ("Allow", "Retry-After", "Content-Range"):
                 response.headers[name] = value
         return response
 

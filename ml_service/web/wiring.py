@@ -11,6 +11,7 @@ from typing import Any
 
 from ml_service import VERSION
 from ml_service.adapters.entropy import Entropy
+from ml_service.adapters.exports.files import LocalExports
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.kill_file import LocalKillFile
 from ml_service.adapters.local_copy import LocalCopy
@@ -123,6 +124,7 @@ class WebProcess:
         return Parts(
             store=self._store,
             rollups=self._rollups,
+            exports=LocalExports(settings.data_dir),
             recorder=self._recorder,
             snapshot=self._snapshot,
             kill_file=self._kill_file,

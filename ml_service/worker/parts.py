@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml_service.ports import Notifier, Outbox, Recorder, Retention, Store, TradesTable
+from ml_service.ports import ExportFiles, Notifier, Outbox, Recorder, Retention, Store, TradesTable
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
 
@@ -14,6 +14,7 @@ class Parts:
     outbox: Outbox
     recorder: Recorder
     retention: Retention
+    exports: ExportFiles
     notifier: Notifier
     rules: Rules
     adapts_by_itself: bool

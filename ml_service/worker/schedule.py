@@ -65,6 +65,10 @@ def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
 
+def drop_old_exports(parts: Parts) -> None:
+    parts.exports.drop_old()
+
+
 def tasks(parts: Parts) -> tuple[Task, ...]:
     return (
         Task("trades", parts.trades_poll_seconds, read_trades),
@@ -72,6 +76,7 @@ def tasks(parts: Parts) -> tuple[Task, ...]:
         Task("tidy", 60.0, tidy),
         Task("adapt", ADAPT_SECONDS, adapt_what_waits),
         Task("prune", 300.0, prune_old_rows),
+        Task("exports", 3_600.0, drop_old_exports),
     )
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ml_service.adapters.exports.files import LocalExports
 from ml_service.adapters.leader import FileLeader, PostgresLeader
 from ml_service.adapters.notify.log import LogChannel
 from ml_service.adapters.process import Stop
@@ -64,6 +65,7 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         outbox=SqlOutbox(database),
         recorder=DirectRecorder(database),
         retention=retention,
+        exports=LocalExports(settings.data_dir),
         notifier=LogChannel(),
         rules=Rules(settings.gate_policy, settings.adaptation_policy, settings.hash),
         adapts_by_itself=settings.adaptation.automatic,

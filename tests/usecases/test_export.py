@@ -8,12 +8,13 @@ import pytest
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.sql import SqlReading, SqlStore
+from ml_service.domain.exports import TABLES, Kind
 from ml_service.domain.exports.performance import TABLE
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.ports import Period
 from ml_service.usecases import export as usecase
-from ml_service.usecases.export import export
-from tests.builders import NOW_MS, outcome, taken
+from ml_service.usecases.export import export, export_file
+from tests.builders import NOW_MS, outcome, taken, thresholds
 
 ALL = Period()
 
@@ -67,3 +68,48 @@ def test_days_begin_and_end_with_the_window(embedded: Database, store: SqlStore)
     assert told(ALL) == [(today - 1, 1, 1.0), (today, 4, 11.0), (today + 1, 1, 12.0)]
     assert told(Period("BTCUSDT", midnight + 5, midnight + 10)) == [(today, 1, 1.0)]
     assert told(Period("XRPUSDT")) == []
+
+
+class Shelf:
+    """Files that are only noted."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def find(self, name: str) -> str | None:
+        return name if name in self.names else None
+
+    def write(self, name: str, columns: object, rows: object) -> str:
+        self.names.append(name)
+        return name
+
+    def drop_old(self) -> int:
+        return 0
+
+
+def test_a_request_finds_its_file_until_its_rows_change(embedded: Database, store: SqlStore) -> None:
+    shelf = Shelf()
+    recorder = DirectRecorder(embedded)
+
+    def found() -> dict[Kind, str]:
+        return {
+            kind: export_file(kind, "ada", Period(), until_named=False, store=store, files=shelf) for kind in TABLES
+        }
+
+    nothing = found()
+    again = found()
+    recorder.record([taken("d-1")], 0)
+    decided = found()
+    recorder.keep([outcome("t-1", closed_at_ms=NOW_MS)], NOW_MS)
+    reported = found()
+    with store.begin() as tx:
+        tx.save_thresholds(thresholds())
+    moved = found()
+
+    def changed(before: dict[Kind, str], after: dict[Kind, str]) -> set[Kind]:
+        return {kind for kind in TABLES if before[kind] != after[kind]}
+
+    assert changed(nothing, again) == set()
+    assert changed(again, decided) == {"decisions"}
+    assert changed(decided, reported) == {"outcomes", "performance"}
+    assert changed(reported, moved) == {"adaptations"}

@@ -6,12 +6,14 @@ import time
 from typing import Any
 
 import orjson
+import pyarrow
+import pyarrow.parquet
 import pytest
 from werkzeug.test import TestResponse
 
 from ml_service.domain.exports import TABLES
 from ml_service.domain.outcomes import DAY_MS
-from tests.web.desk import Desk
+from tests.web.desk import Desk, problem_of
 
 KINDS = list(TABLES)
 NOW_MS = time.time_ns() // 1_000_000
@@ -30,6 +32,10 @@ def asked(desk: Desk, kind: str, user: str, query: str = "") -> TestResponse:
     answer = desk.call("GET", f"/api/v1/export/{kind}/{user}?{query}")
     assert answer.status_code == 200, answer.text
     return answer
+
+
+def parquet(content: bytes) -> Any:
+    return pyarrow.parquet.read_table(pyarrow.BufferReader(content))
 
 
 def table(answer: TestResponse) -> list[dict[str, str]]:
@@ -153,3 +159,89 @@ def test_a_place_in_the_lane_is_held_until_the_last_row_is_sent(desk: Desk, user
 def test_a_question_for_the_headers_alone_holds_no_place(desk: Desk, user: str) -> None:
     for _ in range(5):
         assert desk.call("HEAD", f"/api/v1/export/decisions/{user}").status_code == 200
+
+
+# ---- finished files
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_file_has_the_columns_even_without_rows(kind: str, desk: Desk, user: str) -> None:
+    answer = asked(desk, kind, user, "format=parquet")
+
+    assert answer.content_type == "application/vnd.apache.parquet"
+    assert answer.headers["Content-Disposition"].endswith(f"{kind}-{user}-{iso(NOW_MS)[:10]}.parquet")
+    found = parquet(answer.data)
+    assert found.num_rows == 0
+    assert found.column_names == [column.name for column in TABLES[kind].columns]  # type: ignore[index]
+
+
+def test_a_finished_file_holds_what_the_other_forms_hold(desk: Desk, user: str) -> None:
+    desk.evaluate(user, signal_id="=1+1")
+    desk.evaluate(user, confidence=0.1)
+
+    found = parquet(asked(desk, "decisions", user, "format=parquet").data)
+
+    lines = [orjson.loads(line) for line in asked(desk, "decisions", user, "format=jsonl").data.splitlines()]
+    rows = found.to_pylist()
+    assert [
+        {**row, "evaluated_at": row["evaluated_at"].isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        for row in rows
+    ] == lines
+    assert found.schema.field("evaluated_at").type == pyarrow.timestamp("ms", tz="UTC")
+
+
+def test_a_download_that_broke_off_goes_on_where_it_was(desk: Desk, user: str) -> None:
+    report(desk, user, "t-1")
+    path = f"/api/v1/export/outcomes/{user}?format=parquet"
+
+    def call(**headers: str) -> TestResponse:
+        answer = desk.call("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        # Until it is read, it holds a place.
+        answer.get_data()
+        return answer
+
+    whole = call()
+    etag = whole.headers["ETag"]
+
+    rest = call(Range="bytes=100-", If_Range=etag)
+    same = call(If_None_Match=etag)
+    beyond = call(Range="bytes=99999999-")
+    report(desk, user, "t-2")
+    changed = call(Range="bytes=100-", If_Range=etag)
+
+    assert (rest.status_code, rest.data) == (206, whole.data[100:])
+    assert rest.headers["Content-Range"] == f"bytes 100-{len(whole.data) - 1}/{len(whole.data)}"
+    assert (same.status_code, same.data) == (304, b"")
+    assert problem_of(beyond, 416)["code"] == "requested_range_not_satisfiable"
+    assert beyond.headers["Content-Range"] == f"bytes */{len(whole.data)}"
+    assert changed.status_code == 200
+    assert parquet(changed.data).num_rows == 2
+
+
+def test_another_window_is_another_file(desk: Desk, user: str) -> None:
+    report(desk, user, "t-1")
+    queries = ("", "&symbol=ETHUSDT", f"&since={iso(NOW_MS + 1)}", f"&until={iso(NOW_MS)}")
+
+    counts = [parquet(asked(desk, "outcomes", user, f"format=parquet{query}").data).num_rows for query in queries]
+
+    assert counts == [1, 0, 0, 0]
+
+
+def test_a_finished_file_gives_its_place_back(desk: Desk, user: str) -> None:
+    path = f"/api/v1/export/decisions/{user}?format=parquet"
+    for headers in ({}, {"Range": "bytes=0-3"}, {"Range": "bytes=99999999-"}, {"If-None-Match": "*"}):
+        for _ in range(3):
+            answer = desk.call("GET", path, headers=headers)
+            answer.get_data()
+            assert answer.status_code != 503
+
+
+def test_a_disk_that_takes_nothing_is_our_turn(desk: Desk, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ml_service.adapters.exports.files.write_parquet", full)
+
+    found = desk.problem(503, "GET", f"/api/v1/export/decisions/{user}?format=parquet")
+
+    assert (found["code"], "No space left" in found["detail"]) == ("not_kept", True)

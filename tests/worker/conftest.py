@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.adapters.exports.files import LocalExports
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.outbox import SqlOutbox
 from ml_service.adapters.store.recorder import DirectRecorder
@@ -27,6 +28,7 @@ class Bench:
     """A worker without its loop: the test says when, and what time it is."""
 
     database: Database
+    folder: Path
     now_ms: int = NOW_MS
     simulated_ms: int = 0
     stopping: bool = False
@@ -40,6 +42,7 @@ class Bench:
             outbox=SqlOutbox(self.database),
             recorder=DirectRecorder(self.database),
             retention=SqlRetention(self.database),
+            exports=LocalExports(self.folder),
             notifier=self.alerts,
             rules=Rules(policy(), AdaptationPolicy(), HASH),
             adapts_by_itself=True,
@@ -59,7 +62,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     upgrade(url)
     database = Database(url)
-    yield Bench(database)
+    yield Bench(database, tmp_path)
     database.close()
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, outcome_from
@@ -49,6 +49,11 @@ class ExportsReading(Look):
             query = query.where(tuple_(c.at_ms, c.id) > (whole(at_ms), adaptation_id))
         query = query.order_by(c.at_ms, c.id)
         return page_of(self._connection, query, limit, adaptation_from, lambda row: (row["at_ms"], row["id"]))
+
+    def learned_last_ms(self, user_id: str) -> int | None:
+        c = t.outcomes.c
+        query = select(func.max(c.learned_at_ms), func.max(c.pooled_at_ms)).where(c.user_id == user_id)
+        return max((at_ms for at_ms in self._connection.execute(query).one() if at_ms is not None), default=None)
 
 
 def with_marks(row: Row) -> OutcomeWithMarks:

@@ -28,6 +28,7 @@ class What(StrEnum):
 class Form(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
 
 
 def export(
@@ -41,6 +42,7 @@ def export(
     force: Annotated[bool, typer.Option(help="Write over a file that is there already.")] = False,
 ) -> None:
     """Write decisions, outcomes, adaptations or performance of a user to a file, oldest first."""
+    from ml_service.adapters.exports.parquet import write_parquet
     from ml_service.cli.files import written_whole
     from ml_service.cli.symbols import symbol_from
     from ml_service.cli.wiring import open_store
@@ -57,8 +59,11 @@ def export(
         )
         table = TABLES[what.value]
         rows = Counted(table, usecase.export(what.value, user, period, store=tools.store), period.since_ms or 0, now_ms)
-        with part.open("wb") as file:
-            file.writelines(chunks(form.value, table.columns, iter(rows)))
+        if form is Form.PARQUET:
+            write_parquet(part, table.columns, rows)
+        else:
+            with part.open("wb") as file:
+                file.writelines(chunks(form.value, table.columns, iter(rows)))
     print(f"{rows.count} rows of {what.value} in {os.fspath(out)}")
 
 

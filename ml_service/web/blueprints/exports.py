@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 
 from ml_service.domain.exports import TABLES, Kind
 from ml_service.domain.exports.table import Row
 from ml_service.domain.types import ANY_SYMBOL
-from ml_service.usecases.export import export
+from ml_service.usecases.export import export, export_file
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
-from ml_service.web.formats import CSV, JSON_LINES, chunks
+from ml_service.web.formats import CSV, JSON_LINES, PARQUET, chunks
 from ml_service.web.parts import parts
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.exports import ExportQuery, period_of
@@ -31,7 +31,8 @@ exporting = contract(
     query=ExportQuery,
     answer="The table, oldest rows first; what is not known is empty, or null.",
     media="text/csv",
-    other_media=(JSON_LINES,),
+    other_media=(JSON_LINES, PARQUET),
+    in_parts=True,
 )
 
 
@@ -69,13 +70,24 @@ def exported(kind: Kind, user_id: str) -> Response:
     period = period_of(query, call.now_ms)
     if kind == "performance" and period.symbol == ANY_SYMBOL:
         period = period_of(query.model_copy(update={"symbol": None}), call.now_ms)
-    rows = begun(export(kind, user_id, period, store=use.store))
-    # The place in the slow lane goes with the body, which is sent after this request has ended for the framework.
-    lane, call.lane = call.lane, None
-    body = Stream(chunks(query.format, TABLES[kind].columns, rows), lambda: use.lanes.leave(lane) if lane else None)
-    response = Response(body, content_type=MEDIA[query.format])
     name = file_name(kind, user_id, call.now_ms, query.format)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    if query.format == "parquet":
+        named = query.until is not None
+        path = export_file(kind, user_id, period, until_named=named, store=use.store, files=use.exports)
+        response = send_file(path, PARQUET, as_attachment=True, download_name=name, conditional=True)
+    else:
+        rows = begun(export(kind, user_id, period, store=use.store))
+        response = Response(chunks(query.format, TABLES[kind].columns, rows), content_type=MEDIA[query.format])
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return holding_place(response)
+
+
+def holding_place(response: Response) -> Response:
+    """The place in the slow lane goes with the body, which is sent after this request has ended for the framework."""
+    use, call = parts(), current()
+    lane, call.lane = call.lane, None
+    if lane is not None:
+        response.response = Stream(iter(response.response), lambda: use.lanes.leave(lane))  # type: ignore[arg-type]
     return response
 
 

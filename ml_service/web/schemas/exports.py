@@ -6,7 +6,7 @@ from ml_service.errors import InvalidInput
 from ml_service.ports import Period
 from ml_service.web.schemas.fields import Query, Symbol, Time
 
-Format = Literal["csv", "jsonl"]
+Format = Literal["csv", "jsonl", "parquet"]
 
 
 class ExportQuery(Query):

@@ -47,6 +47,8 @@ def test_outcomes_come_with_the_marks_of_learning(database: Database, store: Sql
     assert told[0].stored.waiting_for == "unknown"
     assert (told[2].learned_at_ms, told[2].pooled_at_ms, told[2].r) == (7, 8, 2.5)
     assert told[1].learned_at_ms is None
+    with store.read() as reading:
+        assert (reading.learned_last_ms("ada"), reading.learned_last_ms("bob")) == (8, None)
 
 
 def test_adaptations_come_oldest_first(database: Database, store: SqlStore) -> None:

@@ -41,13 +41,15 @@ def test_a_table_is_written_with_progress_beside_it(typed: Type, tmp_path: Path)
     assert out.stat().st_mode & 0o077 == 0
 
 
-def test_json_lines_and_days_can_be_had_as_well(typed: Type, tmp_path: Path) -> None:
+def test_other_forms_and_days_can_be_had_as_well(typed: Type, tmp_path: Path) -> None:
     typed("migrate")
     report("t-1")
     out = tmp_path / "out.jsonl"
 
     assert typed(*words(out, "--format", "jsonl", "--symbol", "btc/usdt")).status == 0
     assert out.read_bytes().count(b"\n") == 1
+    assert typed(*words(tmp_path / "out.parquet", "--format", "parquet")).status == 0
+    assert (tmp_path / "out.parquet").read_bytes().startswith(b"PAR1")
     days = ("export", "performance", "--user", "ada", "--since", OLD, "--out", str(tmp_path / "days.csv"))
     assert typed(*days).status == 0
 
