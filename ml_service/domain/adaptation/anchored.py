@@ -423,11 +423,12 @@ class Anchored:
         return Step("moved" if moved else "held", reason, memory.live, after, target, bounds, contradicted)
 
     def _contradicted(self, step: Vector, target: Vector) -> tuple[int, ...]:
-        """Where the signals on the way say the opposite: none is refused that gained, none taken that lost."""
+        """Where the signals on the way say the opposite, or where there are none: nothing is refused that gained,
+        nothing taken that lost, and nothing moved without a reason."""
         found = []
         for index in np.flatnonzero(step).tolist():
             on_the_way = self.memory.evidence.on_the_way(self.memory.live, index, float(target[index]))
-            mean = on_the_way.results.mean(dtype=np.float64) if len(on_the_way) else None
-            if mean is not None and float(mean) * step[index] >= 0.0:
+            mean = float(on_the_way.results.mean(dtype=np.float64)) if len(on_the_way) else 0.0
+            if mean * step[index] >= 0.0:
                 found.append(int(index))
         return tuple(found)

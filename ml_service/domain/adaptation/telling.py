@@ -103,9 +103,6 @@ def spoken(move: Moved, tighter: bool, reason: str | None) -> Moved:
     step = f"the limit goes from {move.before:.4g} to {move.after:.4g}{why_no_further(move)}"
     if reason is not None:
         return replace(move, sentence=f"{step[0].upper()}{step[1:]}: {reason}.")
-    if move.on_the_way is None:
-        lead = f"No signal of the window {way(move)}"
-        return replace(move, sentence=f"{lead}; most weight lies at {move.target:.4g}, so {step}.")
     effect = "refuse such signals" if tighter else "take such signals"
     return replace(move, sentence=f"{outcome_of(move)}: to {effect}, {step}.")
 
@@ -160,15 +157,20 @@ def holds(step: Step, scale: Scale, evidence: Evidence) -> list[Held]:
         if index in step.contradicted:
             on_the_way = evidence.on_the_way(step.before, index, float(step.target[index]))
             result = mean_by_day(on_the_way.results, on_the_way.days)
-            assert result is not None
-            tighter = bool(step.target[index] > step.before[index])
-            why = (
-                f"the weights point to {target:.4g}, but the {result.count} signals on the way {gained(result)}:"
-                f" not yet a reason to {'refuse' if tighter else 'take'} them"
-            )
+            why = contradiction(target, result, bool(step.target[index] > step.before[index]))
         elif value == target:
             why = "stands where the evidence points"
         else:
             why = f"the evidence points to {target:.4g}, too little to move for"
         found.append(Held(scale.names[index], value, target, why))
     return found
+
+
+def contradiction(target: float, result: Estimate | None, tighter: bool) -> str:
+    if result is None:
+        return f"the weights point to {target:.4g}, but no signal of the window lies on the way: nothing speaks for it"
+    counted = "the one signal" if result.count == 1 else f"the {result.count} signals"
+    verb = "refuse" if tighter else "take"
+    return (
+        f"the weights point to {target:.4g}, but {counted} on the way {gained(result)}: not yet a reason to {verb} them"
+    )

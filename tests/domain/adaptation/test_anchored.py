@@ -139,7 +139,7 @@ def test_a_week_of_standing_still_is_not_made_up_for_in_one_day() -> None:
     reached = []
     for day in range(10):
         strictest(learner)
-        learner.observe([[0.3]], [False], [1.0], [0.05])
+        learner.observe([[0.7]], [True], [1.0], [-0.05])
         learner.adapt(day, frozen=None if day in (0, 9) else "frozen by hand")
         reached.append(learner.thresholds()["confidence_threshold"])
 
