@@ -14,6 +14,7 @@ from ml_service.cli.commands import (
     migrate,
     processes,
     replay,
+    report,
     rollups,
     safety_case,
     verify_audit,
@@ -29,6 +30,7 @@ cli.command("adapt")(adapt.adapt)
 cli.command("kill-switch")(kill_switch.kill_switch)
 cli.command("replay")(replay.replay)
 cli.command("export")(export.export)
+cli.command("report")(report.report)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(keys.keys, name="keys")
