@@ -12,7 +12,7 @@ from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import tallied
 from ml_service.ports import ExportFiles, Page, Period, Reading, Store
 
-RECORDS_AT_ONCE = 500
+RECORDS_AT_ONCE = 100
 DAYS_AT_ONCE = 7
 
 Record = TypeVar("Record")
@@ -26,7 +26,14 @@ def export(kind: Kind, user_id: str, period: Period, *, store: Store) -> Iterato
 
 
 def export_file(
-    kind: Kind, user_id: str, period: Period, *, until_named: bool, store: Store, files: ExportFiles
+    kind: Kind,
+    user_id: str,
+    period: Period,
+    *,
+    until_named: bool,
+    store: Store,
+    files: ExportFiles,
+    paced: Callable[[Iterator[Row]], Iterator[Row]] = lambda rows: rows,
 ) -> str:
     """The path of a finished file. The same request finds the same one for as long as its rows stay as they are, so
     that a download can go on where it broke off."""
@@ -36,7 +43,7 @@ def export_file(
     asked = (kind, user_id, period.symbol, period.since_ms, period.until_ms if until_named else None)
     columns = TABLES[kind].columns
     name = hashlib.sha256(repr((asked, columns, state)).encode()).hexdigest()[:32]
-    return files.find(name) or files.write(name, columns, export(kind, user_id, period, store=store))
+    return files.find(name) or files.write(name, columns, paced(export(kind, user_id, period, store=store)))
 
 
 def state_of(kind: Kind, user_id: str, period: Period, reading: Reading) -> object:

@@ -15,7 +15,7 @@ from ml_service.web.wire import date, iso
 CSV = "text/csv; charset=utf-8"
 JSON_LINES = "application/jsonl"
 PARQUET = "application/vnd.apache.parquet"
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 100
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")

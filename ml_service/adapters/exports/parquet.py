@@ -10,8 +10,8 @@ from typing import Any
 
 from ml_service.domain.exports.table import Column, ColumnKind, Row
 
-ROWS_AT_ONCE = 2_000
-BATCHES_PER_GROUP = 10
+ROWS_AT_ONCE = 500
+BATCHES_PER_GROUP = 40
 
 
 def write_parquet(place: Path, columns: Sequence[Column], rows: Iterable[Row]) -> None:
