@@ -4,7 +4,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical, lesson_from
@@ -60,14 +74,19 @@ def waiting_query(column: Any) -> Select[Any]:
     )
 
 
-def recent_query(column: Any) -> Select[Any]:
+def recent_query(column: Any, ahead: bool) -> Select[Any]:
+    """The last ones. What claims to come from the future stands where it arrived: else it would be among them for
+    years."""
     o = t.outcomes.c
-    return (
-        select(o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
-        .where(of_scope(column))
-        .order_by(o.effective_at_ms.desc(), o.id.desc())
-        .limit(RECENT)
-    )
+    claimed = and_(func.coalesce(o.quarantined, "") == "from_the_future", o.released_at_ms.is_(None))
+    moment = o.received_at_ms if ahead else o.effective_at_ms
+    query = select(o.id, moment.label("moment"), o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
+    if ahead:
+        oldest = bindparam("oldest_ms")
+        query = query.where(of_scope(column), claimed, o.effective_at_ms >= oldest, o.received_at_ms >= oldest)
+    else:
+        query = query.where(of_scope(column), not_(claimed))
+    return query.order_by(moment.desc(), o.id.desc()).limit(RECENT)
 
 
 OLD = t.outcomes.alias("old")
@@ -89,7 +108,8 @@ LEARNER = select(t.learners).where(
 )
 WAITING = {column.name: waiting_query(column) for column in MARKS}
 REPLACED = {column.name: former_query(column) for column in MARKS}
-NEWEST = {column.name: recent_query(column) for column in MARKS}
+NEWEST = {column.name: recent_query(column, ahead=False) for column in MARKS}
+AHEAD = {column.name: recent_query(column, ahead=True) for column in MARKS}
 ANCHOR = (
     select(t.thresholds.c.limits)
     .where(
@@ -185,12 +205,16 @@ class LearnersReading(Look):
         ).all()
 
     def recent(self, user_id: str, symbol: str) -> Recent:
-        rows = self._connection.execute(NEWEST[mark(symbol).name], {"user_id": user_id, "symbol": symbol}).all()
-        apart = [row for row in rows if row.quarantined is not None and row.released_at_ms is None]
+        name, scope = mark(symbol).name, {"user_id": user_id, "symbol": symbol}
+        rows = self._connection.execute(NEWEST[name], scope).all()
+        oldest_ms = rows[-1].moment if len(rows) == RECENT else 0
+        early = self._connection.execute(AHEAD[name], {**scope, "oldest_ms": oldest_ms}).all()
+        last = sorted([*rows, *early], key=lambda row: (row.moment, row.id), reverse=True)[:RECENT]
+        apart = [row for row in last if row.quarantined is not None and row.released_at_ms is None]
         return Recent(
             percents=tuple(
                 row.pnl_percent
-                for row in rows
+                for row in last
                 if row.pnl_percent is not None and (row.quarantined is None or row.released_at_ms is not None)
             ),
             quarantined=sum(row.source == "bot" for row in apart),
