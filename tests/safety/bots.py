@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 
+from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.learner_codec import learned_from
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.audit import flaws
 from ml_service.web.wire import iso
 from tests.safety.callers import HEAL_SECONDS, query, store_of, until
 from tests.service import Service
@@ -180,3 +183,12 @@ def marked_in(url: str, user: str, symbol: str) -> list[str]:
     else:
         which = f"user_id = '{user}' AND symbol = '{symbol}' AND learned_at_ms > 0"
     return [row[0] for row in query(url, f"SELECT trade_id FROM outcomes WHERE {which}")]
+
+
+def assert_audit_holds(url: str) -> None:
+    database = Database(url)
+    try:
+        with SqlStore(database).read() as reading:
+            assert list(flaws(reading.audit_entries(0, None), None)) == []
+    finally:
+        database.close()

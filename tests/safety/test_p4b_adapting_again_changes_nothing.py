@@ -14,11 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.sql import SqlStore
-from ml_service.domain.audit import flaws
 from tests.ports import is_free
-from tests.safety.bots import BTC, DAY_MS, ETH, Bot, evening, marked_in, moment, scope_in
+from tests.safety.bots import BTC, DAY_MS, ETH, Bot, assert_audit_holds, evening, marked_in, moment, scope_in
 from tests.safety.callers import query, store_of, until
 from tests.servers import PostgresServer
 from tests.service import ROOT, Service
@@ -107,7 +104,7 @@ def test_a_storm_of_a_hundred_leaves_one_adaptation_for_each_piece_of_evidence(e
             scope.assert_consistent()
             assert scope.head <= 1
         assert_learned_once(either, bot, (BTC, ETH))
-    assert_audit_holds(either)
+    assert_audit_holds(store_of(either))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +141,7 @@ def test_what_is_known_is_what_is_marked_whenever_everything_is_killed(
         for symbol in (BTC, ETH, "*"):
             strict.adapt(evening(begin + rounds), symbol)
         assert_learned_once(service, strict, (BTC, ETH))
-        assert_audit_holds(service)
+        assert_audit_holds(store_of(service))
         assert strict.thresholds()["revision"] == scope_in(service).head
 
 
@@ -238,12 +235,3 @@ def everything_learned(service: Service) -> list[list[Any]]:
         query(url, "SELECT id, learned_at_ms, pooled_at_ms, percent_per_r FROM outcomes ORDER BY id"),
         query(url, "SELECT sequence, hash FROM audit ORDER BY sequence"),
     ]
-
-
-def assert_audit_holds(service: Service) -> None:
-    database = Database(store_of(service))
-    try:
-        with SqlStore(database).read() as reading:
-            assert list(flaws(reading.audit_entries(0, None), None)) == []
-    finally:
-        database.close()
