@@ -12,7 +12,25 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "safety"
 
-PROMISED = ("P1", "P1b", "P2", "P3", "P3b", "P4", "P4b", "P4c", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P14", "P15")
+PROMISED = (
+    "P1",
+    "P1b",
+    "P2",
+    "P3",
+    "P3b",
+    "P4",
+    "P4b",
+    "P4c",
+    "P6",
+    "P7",
+    "P8",
+    "P9",
+    "P10",
+    "P11",
+    "P12",
+    "P14",
+    "P15",
+)
 NOT_BUILT_YET: Mapping[str, str] = {
     "P5": "promotion of models",
     "P13": "serving of models",

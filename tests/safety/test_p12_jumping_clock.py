@@ -12,6 +12,8 @@ from unittest.mock import patch
 import pytest
 
 from ml_service.worker.schedule import Schedule, Task
+from tests.safety.bots import FIRST_DAY_MS, Bot, evening, scope_in
+from tests.safety.callers import query, store_of, until
 from tests.service import SIGNAL, Service
 
 HOUR_MS = 3_600_000
@@ -33,12 +35,14 @@ def jumps() -> list[int]:
     return [*by_the_hour, *map(at, daylight), *map(at, century), now]
 
 
+KEPT = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
+"""The worker follows the jumps; what is listed afterwards must not have become too old on the way."""
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     more = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
-    # The worker follows the jumps; what is listed afterwards must not have become too old on the way.
-    kept = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
-    with Service(tmp_path, "run", None, **kept, **more) as running:
+    with Service(tmp_path, "run", None, **KEPT, **more) as running:
         yield running
 
 
@@ -146,6 +150,93 @@ def test_the_worker_follows_the_newest_time_of_a_simulation(service: Service) ->
     while len(all_pages(service, "/api/v1/decisions/ada")) != 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+BY_HAND = {"ML_SERVICE__ADAPTATION__AUTOMATIC": "false", **KEPT}
+
+
+def test_no_jump_of_an_hour_and_no_daylight_saving_lets_a_day_s_evidence_be_settled_twice(tmp_path: Path) -> None:
+    with Service(tmp_path, "run", None, **BY_HAND) as service:
+        bot = Bot(service)
+        bot.trade(range(26))
+        day = 26
+        # The days on which clocks change in America and in Europe are among them.
+        for jump_ms in [0, HOUR_MS, -HOUR_MS, 0, -HOUR_MS, HOUR_MS, 0, 0]:
+            bot.trade(range(day, day + 1))
+            told = [bot.adapt(evening(day) - 2 * HOUR_MS + each) for each in (0, jump_ms, -jump_ms, 0)]
+            assert sum(one["evidence"]["new_outcomes"] > 0 and one["verdict"] != "held" for one in told) <= 1
+            assert sum(one["adaptation_id"] is not None for one in told) <= 1
+            assert {one["verdict"] for one in told[1:]} == {"held"}
+            day += 1
+        scope = scope_in(service)
+        scope.assert_consistent()
+        assert scope.known == scope.marked == bot.reported
+
+
+def test_after_any_jump_a_scope_adapts_once_a_day_again_and_none_is_frozen_for_ever(tmp_path: Path) -> None:
+    with Service(tmp_path, "run", None, **BY_HAND) as service:
+        bot = Bot(service)
+        begin = at("2026-06-01T00:00:00") // DAY_MS
+        first = (begin * DAY_MS - FIRST_DAY_MS) // DAY_MS
+        bot.trade(range(first - 26, first))
+        bot.adapt(evening(first))
+        day = first + 1
+        for jump_days in (400, -400, 4_300, -90, 0):
+            # Something came in and was settled while the clock was wrong …
+            bot.trade(range(day + jump_days, day + jump_days + 1))
+            wrong = [bot.adapt(evening(day + jump_days)) for _ in range(3)]
+            assert sum(one["adaptation_id"] is not None for one in wrong) <= 1
+            # … and two days after it was put right, all that was waiting is settled.
+            for _ in range(2):
+                day += 1
+                bot.trade(range(day, day + 1))
+                right = [bot.adapt(evening(day)) for _ in range(3)]
+                assert sum(one["adaptation_id"] is not None for one in right) <= 1
+            scope = scope_in(service)
+            scope.assert_consistent()
+            assert scope.known == scope.marked == bot.reported
+            day += 1
+
+
+def test_the_pause_after_an_undo_ends_though_the_clock_was_ahead_when_it_began(tmp_path: Path) -> None:
+    with Service(tmp_path, "run", None, **BY_HAND) as service:
+        bot = Bot(service)
+        bot.trade(range(25))
+        adaptation_id = bot.adapt(evening(24))["adaptation_id"]
+        for day in range(25, 30):
+            bot.trade(range(day, day + 1))
+            adaptation_id = bot.adapt(evening(day))["adaptation_id"] or adaptation_id
+        assert bot.undo(adaptation_id, evening(29 + 400)).status_code == 200
+
+        told = []
+        for day in range(30, 45):
+            bot.trade(range(day, day + 1))
+            told.append(bot.adapt(evening(day)))
+
+        assert "cooling down for another 48 hours" in told[0]["reason"]
+        assert not any("cooling down" in one["reason"] for one in told[3:])
+        assert any(one["adaptation_id"] is not None for one in told)
+
+
+def test_the_worker_adapts_a_scope_once_a_day_whatever_the_clock_does_meanwhile(tmp_path: Path) -> None:
+    with Service(tmp_path) as service:
+        bot = Bot(service)
+        bot.trade(range(26))
+        for day in range(26, 34):
+            bot.trade(range(day, day + 1))
+            for hours in (0, 1, -1, 2, -3):
+                service.evaluate("ada", headers=moment(evening(day) - 4 * HOUR_MS + hours * HOUR_MS))
+                # Time for the worker to see it, and to do what it finds due.
+                time.sleep(0.1)
+        url = store_of(service)
+        until(lambda: bool(query(url, "SELECT id FROM adaptations")), 20.0, "adapted by itself")
+        until(lambda: not query(url, "SELECT id FROM jobs WHERE state IN ('waiting', 'running')"), 20.0, "at rest")
+
+        days = [row[0] // DAY_MS for row in query(url, "SELECT at_ms FROM adaptations WHERE symbol = 'BTCUSDT'")]
+        assert len(days) == len(set(days))
+        scope = scope_in(service)
+        scope.assert_consistent()
+        assert scope.known == scope.marked
 
 
 @pytest.mark.parametrize("environment", ["development", "staging", "production"])
