@@ -8,6 +8,7 @@ import pytest
 from ml_service.adapters.rate_limits import REDIS_PAUSE_SECONDS, Limiter, NoLimit
 from tests.ports import free_port
 from tests.servers import RedisServer
+from tests.troubled_proxy import TroubledProxy
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,18 @@ def test_a_redis_that_is_frozen_costs_a_tenth_of_a_second_at_most(redis: RedisSe
 
     assert not any(told)
     assert took < 2.0
+
+
+def test_a_redis_that_answers_byte_by_byte_is_not_waited_for(redis: RedisServer) -> None:
+    with TroubledProxy(redis.port, "trickle") as proxy:
+        limiter = Limiter(10_000, f"redis://127.0.0.1:{proxy.port}/0")
+
+        began = time.perf_counter()
+        told = refusals(limiter, "trickled", 20)
+        took = time.perf_counter() - began
+
+    assert not any(told)
+    assert took < 1.5
 
 
 def test_redis_is_asked_again_after_a_pause(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import httpx
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.learner_codec import learned_from
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.adaptation.anchored import Memory
 from ml_service.domain.audit import flaws
 from ml_service.web.wire import iso
 from tests.safety.callers import HEAL_SECONDS, query, store_of, until
@@ -159,6 +160,12 @@ class Scope:
         assert self.adapted == self.adaptations
 
 
+def known_of(state: bytes) -> int:
+    memory = learned_from(state).memory
+    assert isinstance(memory, Memory)
+    return memory.known
+
+
 def scope_in(service: Service, user: str = "ada", symbol: str = BTC) -> Scope:
     url = store_of(service)
     where = f"WHERE user_id = '{user}' AND symbol = '{symbol}'"
@@ -167,7 +174,7 @@ def scope_in(service: Service, user: str = "ada", symbol: str = BTC) -> Scope:
     heads = query(url, f"SELECT revision FROM threshold_heads {where}")
     told = query(url, f"SELECT revision FROM adaptations {where} ORDER BY revision")
     return Scope(
-        known=learned_from(bytes(states[0][0])).memory.known if states else 0,
+        known=known_of(bytes(states[0][0])) if states else 0,
         marked=len(marked_in(url, user, symbol)),
         head=heads[0][0] if heads else 0,
         revisions=[row[0] for row in revisions],

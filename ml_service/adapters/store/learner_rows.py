@@ -82,7 +82,7 @@ def recent_query(column: Any, ahead: bool) -> Select[Any]:
     moment = o.received_at_ms if ahead else o.effective_at_ms
     query = select(o.id, moment.label("moment"), o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
     if ahead:
-        oldest = bindparam("oldest_ms")
+        oldest: Any = bindparam("oldest_ms")
         query = query.where(of_scope(column), claimed, o.effective_at_ms >= oldest, o.received_at_ms >= oldest)
     else:
         query = query.where(of_scope(column), not_(claimed))
