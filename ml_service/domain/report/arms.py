@@ -11,9 +11,7 @@ from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.performance.estimate import Estimate, clustered_mean
 from ml_service.domain.types import GatePolicy, Signal
-
-HAIRCUT_R = 0.05
-"""Taken off what was never traded, as learning does: such results know neither slippage nor a queue."""
+from ml_service.domain.what_if import HAIRCUT_R
 
 Column = NDArray[np.float64]
 

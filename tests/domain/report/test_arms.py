@@ -8,8 +8,9 @@ from ml_service.domain.gate import decide
 from ml_service.domain.lessons import lesson_of
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.report.arms import HAIRCUT_R, Compared, KnownSignal, compared, would_take
+from ml_service.domain.report.arms import Compared, KnownSignal, compared, would_take
 from ml_service.domain.types import Action
+from ml_service.domain.what_if import HAIRCUT_R
 from tests.builders import decision, policy, signal, values
 
 FROZEN = values(confidence_threshold=0.5)
