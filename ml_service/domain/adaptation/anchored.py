@@ -8,6 +8,7 @@ that follow the weighted median of the library by small steps.
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,9 +57,12 @@ ROWS_AT_ONCE = 4_096
 """So that a year handed over in one piece does not need gigabytes."""
 
 
-def anchored(parameters: Sequence[Learnable], seed: int, preset: str = "balanced", **options: Any) -> "Anchored":
-    """A learner that has seen nothing yet. `options` are the fields of `Options`."""
-    return Anchored(parameters, seed, preset, Options(**options))
+def anchored(
+    parameters: Sequence[Learnable | Mapping[str, Any]], seed: int, preset: str = "balanced", **options: Any
+) -> "Anchored":
+    """A learner that has seen nothing yet. Parameters may be plain mappings; `options` are the fields of `Options`."""
+    named = [SimpleNamespace(**one) if isinstance(one, Mapping) else one for one in parameters]
+    return Anchored(named, seed, preset, Options(**options))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -548,3 +548,9 @@ def test_a_rest_that_began_while_the_clock_was_ahead_is_as_long_as_any_other() -
 
     assert (rebased.day, rebased.adapted_day, rebased.held_until) == (100, 110, 117)
     assert memory.rebased(500) is memory
+
+
+def test_parameters_may_be_plain_mappings() -> None:
+    plain = [asdict(limit) for limit in LIMITS]
+
+    assert anchored(plain, 3).thresholds() == anchored(LIMITS, 3).thresholds()
