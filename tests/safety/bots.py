@@ -21,6 +21,10 @@ DAY_MS = 24 * HOUR_MS
 FIRST_DAY_MS = 1_772_409_600_000
 """2026-03-02. A simulation may lie in the past: each has a data folder of its own."""
 PER_DAY = 24
+KEPT = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
+"""The worker lives at the newest time; what another bot did long before must not have become too old by then."""
+BY_HAND = {"ML_SERVICE__ADAPTATION__AUTOMATIC": "false", **KEPT}
+"""The worker adapts when it is asked to, and not by itself."""
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 LEARNED = ("adapt", "rollback")
 
@@ -53,9 +57,12 @@ class Bot:
         results = self.report(self.outcomes(days, symbol), evening(days[-1]))
         assert {one["status"] for one in results} == {"created"}
 
-    def outcomes(self, days: range, symbol: str = BTC, **signal: Any) -> list[dict[str, Any]]:
-        """The signals of some days are decided; returns what became of them, still to be reported."""
-        chance = random.Random(f"{self.seed}-{self.user}-{symbol}-{days}")
+    def outcomes(
+        self, days: range, symbol: str = BTC, market: str | None = None, **signal: Any
+    ) -> list[dict[str, Any]]:
+        """The signals of some days are decided; returns what became of them, still to be reported. Symbols of one
+        `market` go through the very same."""
+        chance = random.Random(f"{self.seed}-{self.user}-{market or symbol}-{days}")
         numbered = [(day, number) for day in days for number in range(PER_DAY)]
         signals = [
             {

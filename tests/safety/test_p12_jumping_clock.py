@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from ml_service.worker.schedule import Schedule, Task
-from tests.safety.bots import FIRST_DAY_MS, Bot, evening, scope_in
+from tests.safety.bots import BY_HAND, FIRST_DAY_MS, KEPT, Bot, evening, scope_in
 from tests.safety.callers import query, store_of, until
 from tests.service import SIGNAL, Service
 
@@ -33,10 +33,6 @@ def jumps() -> list[int]:
     daylight += ["2026-03-08T06:59:59", "2026-03-08T07:00:01", "2026-11-01T05:59:59", "2026-11-01T06:00:01"]
     century = ["2038-01-19T03:14:07", "2038-01-19T03:14:08", "2040-02-29T12:00:00", "2099-12-31T23:59:59"]
     return [*by_the_hour, *map(at, daylight), *map(at, century), now]
-
-
-KEPT = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
-"""The worker follows the jumps; what is listed afterwards must not have become too old on the way."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -152,9 +148,6 @@ def test_the_worker_follows_the_newest_time_of_a_simulation(service: Service) ->
         time.sleep(0.1)
 
 
-BY_HAND = {"ML_SERVICE__ADAPTATION__AUTOMATIC": "false", **KEPT}
-
-
 def test_no_jump_of_an_hour_and_no_daylight_saving_lets_a_day_s_evidence_be_settled_twice(tmp_path: Path) -> None:
     with Service(tmp_path, "run", None, **BY_HAND) as service:
         bot = Bot(service)
@@ -219,7 +212,7 @@ def test_the_pause_after_an_undo_ends_though_the_clock_was_ahead_when_it_began(t
 
 
 def test_the_worker_adapts_a_scope_once_a_day_whatever_the_clock_does_meanwhile(tmp_path: Path) -> None:
-    with Service(tmp_path) as service:
+    with Service(tmp_path, "run", None, **KEPT) as service:
         bot = Bot(service)
         bot.trade(range(26))
         for day in range(26, 34):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ml_service.domain.parameters import PARAMETERS
-from tests.safety.bots import BTC, ETH, HOUR_MS, Bot, assert_audit_holds, evening, scope_in
+from tests.safety.bots import BTC, BY_HAND, ETH, HOUR_MS, Bot, assert_audit_holds, evening, scope_in
 from tests.safety.callers import store_of
 from tests.service import Service
 
@@ -36,14 +36,14 @@ LONG = [pytest.mark.long, pytest.mark.timeout(2400)]
 @pytest.mark.parametrize(
     ("more", "days", "seed"),
     [
-        ("sqlite", 45, 1),
+        ("sqlite", 35, 1),
         pytest.param("sqlite", 400, 2, marks=LONG),
         pytest.param("postgres", 200, 3, marks=LONG),
     ],
     indirect=["more"],
 )
 def test_whatever_anybody_does_for_months(tmp_path: Path, more: dict[str, str], days: int, seed: int) -> None:
-    more = {**more, "ML_SERVICE__ADAPTATION__AUTOMATIC": "false"}
+    more = {**more, **BY_HAND}
     with Service(tmp_path / "all", "run", None, **more) as service:
         lives = [Life(Bot(service, user, seed)) for user in USERS]
         live_together(lives, days)

@@ -15,15 +15,13 @@ import httpx
 import pytest
 
 from tests.ports import is_free
-from tests.safety.bots import BTC, DAY_MS, ETH, Bot, assert_audit_holds, evening, marked_in, moment, scope_in
+from tests.safety.bots import BTC, BY_HAND, DAY_MS, ETH, Bot, assert_audit_holds, evening, marked_in, moment, scope_in
 from tests.safety.callers import query, store_of, until
 from tests.servers import PostgresServer
 from tests.service import ROOT, Service
 
 ADMIN_KEY = "the-admin-key-of-this-test"
 KEYS = {"ML_SERVICE_ADMIN_KEY": ADMIN_KEY, "ML_SERVICE_TRUSTED_NETWORK": "127.0.0.0/8"}
-BY_HAND = {"ML_SERVICE__ADAPTATION__AUTOMATIC": "false"}
-"""The worker adapts when it is asked to, and not by itself."""
 DAYS = range(30)
 LAST = DAYS[-1]
 
@@ -107,6 +105,34 @@ def test_a_storm_of_a_hundred_leaves_one_adaptation_for_each_piece_of_evidence(e
     assert_audit_holds(store_of(either))
 
 
+def test_taking_back_while_others_adapt_set_and_freeze_leaves_one_chain(either: Service) -> None:
+    bot = Bot(either, "torn")
+    bot.trade(range(25))
+    for day in range(25, 31):
+        bot.trade(range(day, day + 1))
+        latest = bot.told("GET", bot.path(f"adaptations?limit=1&symbol={BTC}"))["items"]
+        undo = bot.path(f"adaptations/{latest[0]['adaptation_id'] if latest else 'none'}/undo")
+        calls: list[tuple[str, dict[str, Any]]] = [
+            *[(bot.path("adapt"), {"symbol": BTC})] * 4,
+            *[(undo, {})] * 3,
+            (bot.path("freeze"), {"symbol": BTC}),
+            (bot.path("unfreeze"), {"symbol": BTC}),
+            # Brings the values of before back, and lays the library anew.
+            *[(bot.path("restore"), {"symbol": BTC, "revision": 1})] * (day % 3 == 0),
+        ]
+        random.Random(day).shuffle(calls)
+        with ThreadPoolExecutor(len(calls)) as pool:
+            told = [pool.submit(one_call, either, path, body, evening(day)) for path, body in calls]
+        assert {one.result().status_code for one in told} <= {200, 404, 409, 503}
+        scope_in(either, bot.user).assert_consistent()
+        bot.told("POST", bot.path("unfreeze"), {"symbol": BTC})
+
+    undone = [one["revision"] for one in bot.history() if one["source"] == "undo"]
+    told_of = [one["undone_by_revision"] for one in bot.told("GET", bot.path("adaptations?limit=100"))["items"]]
+    assert undone == [revision for revision in told_of if revision is not None]
+    assert_audit_holds(store_of(either))
+
+
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
@@ -182,8 +208,8 @@ def killed_while_adapting(service: Service, strict: Bot, fickle: Bot, day: int) 
     until(lambda: is_free(service.port), 5.0, "ended to the last process")
 
 
-def one_call(service: Service, path: str, body: dict[str, Any]) -> httpx.Response:
-    headers = {"X-Admin-Key": ADMIN_KEY, **moment(evening(LAST))}
+def one_call(service: Service, path: str, body: dict[str, Any], now_ms: int = evening(LAST)) -> httpx.Response:
+    headers = {"X-Admin-Key": ADMIN_KEY, **moment(now_ms)}
     return httpx.post(f"{service.url}{path}", json=body, headers=headers, timeout=60.0)
 
 

@@ -1,13 +1,12 @@
 """P4c: absurd outcomes do not steer: they are refused or set apart with their reason, and thresholds stay."""
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from ml_service.web.wire import iso
-from tests.safety.bots import BTC, DAY_MS, ETH, Bot, evening, moment, morning
+from tests.safety.bots import BTC, BY_HAND, DAY_MS, ETH, Bot, evening, moment, morning
 from tests.safety.callers import query, store_of
 from tests.service import Service
 
@@ -21,7 +20,7 @@ ABSURD_PERCENT = "pnl_percent_implausible"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One for all tests here; each has users of its own."""
     folder = tmp_path_factory.mktemp("absurd")
-    with Service(folder, "run", None, ML_SERVICE__ADAPTATION__AUTOMATIC="false") as running:
+    with Service(folder, "run", None, **BY_HAND) as running:
         yield running
 
 
@@ -137,7 +136,7 @@ def test_an_outcome_of_another_symbol_s_decision_teaches_neither(learned: Bot) -
 FLIPS_SHARE_MAX = 0.15
 CYCLES = (20, 27, 34)
 ONE_IN = 50
-BOTS = [4, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+BOTS = [3, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
 POISONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"pnl": -1e6}, {}),
     ({"pnl": -1e6, "risk": None}, {}),
@@ -153,12 +152,13 @@ Directions = dict[tuple[int, str], bool]
 
 @pytest.mark.parametrize("bots", BOTS)
 def test_one_absurd_outcome_in_fifty_turns_hardly_any_threshold_around(service: Service, bots: int) -> None:
-    clean = [directions(Bot(service, f"clean-{bots}-{seed}", seed)) for seed in range(bots)]
+    traders = [Bot(service, f"trader-{bots}-{seed}", seed) for seed in range(bots)]
+    clean = [directions(bot, "CLEAN", {}, {}) for bot in traders]
 
     for number, (poison, signal) in enumerate(POISONS):
         pairs = []
-        for seed, expected in enumerate(clean):
-            found = directions(Bot(service, f"poisoned-{bots}-{number}-{seed}", seed), poison, signal)
+        for bot, expected in zip(traders, clean, strict=True):
+            found = directions(bot, f"POISONED{number}", poison, signal)
             pairs += [(expected[each], found[each]) for each in expected.keys() & found.keys()]
         turned = sum(one != other for one, other in pairs)
 
@@ -166,18 +166,17 @@ def test_one_absurd_outcome_in_fifty_turns_hardly_any_threshold_around(service: 
         assert turned <= FLIPS_SHARE_MAX * len(pairs), (poison, signal)
 
 
-def directions(
-    bot: Bot, poison: Mapping[str, Any] = MappingProxyType({}), signal: Mapping[str, Any] = MappingProxyType({})
-) -> Directions:
+def directions(bot: Bot, symbol: str, poison: Mapping[str, Any], signal: Mapping[str, Any]) -> Directions:
+    """The same market each time, and the same learner: only what is put in place of one outcome in fifty differs."""
     found: Directions = {}
     begin = 0
     for end in CYCLES:
-        outcomes = bot.outcomes(range(begin, end), **signal)
+        outcomes = bot.outcomes(range(begin, end), symbol, "the same", **signal)
         for one in outcomes[::ONE_IN]:
             one.update(poison)
         given = [{name: value for name, value in one.items() if value is not None} for one in outcomes]
         bot.report(given, evening(end))
-        for move in bot.adapt(evening(end))["updates"]:
+        for move in bot.adapt(evening(end), symbol)["updates"]:
             found[end, move["parameter"]] = move["new_value"] > move["old_value"]
         begin = end
     return found
