@@ -136,7 +136,7 @@ class AdaptationSettings(Section):
 
 class RecordingSettings(Section):
     record_wait_ms: int = whole(25, 0, 10_000)
-    journal_wait_ms: int = whole(20, 0, 10_000)
+    journal_wait_ms: int = whole(12, 0, 10_000)
     outcome_wait_ms: int = whole(250, 0, 60_000)
     unrecorded_rows_max: int = whole(10_000, 0, 10_000_000)
     decision_sync: Annotated[Literal["full", "normal"], Lower] = "full"

@@ -136,7 +136,7 @@ def test_taking_back_while_others_adapt_set_and_freeze_leaves_one_chain(either: 
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
-        ("sqlite", 10),
+        ("sqlite", 4),
         pytest.param("sqlite", 40, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
         pytest.param("postgres", 40, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],

@@ -43,7 +43,7 @@ OUTCOME_ROW_MS = 2.0
 class Patience:
     """How long each step may keep a caller waiting."""
 
-    journal_wait_ms: float = 20.0
+    journal_wait_ms: float = 12.0
     outcome_wait_ms: float = 250.0
     journal_outcome_wait_ms: float = 5_000.0
     unrecorded_rows_max: int = 10_000
