@@ -17,6 +17,10 @@ HEAD = "0003"
 FOLDER = Path(__file__).resolve().parents[3] / "migrations"
 PATIENT = Pooling(size=1, overflow=1, answer_timeout_ms=600_000)
 """Changing a large table takes longer than any request may."""
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.1
+DEADLOCK = "40P01"
+"""PostgreSQL's code for two transactions that wait for each other."""
 
 
 def version(connection: Connection) -> str | None:
@@ -67,6 +71,23 @@ def downgrade(url: str, to: str) -> str:
 
 
 def migrate(database: Database, to: str, up: bool) -> None:
+    """Tried again where writers at work and the change of a table had locked each other out: nothing had happened."""
+    for attempt in range(ATTEMPTS):
+        try:
+            migrate_once(database, to, up)
+        except StoreUnavailable as error:
+            if not locked_out(error) or attempt + 1 == ATTEMPTS:
+                raise
+            time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
+        else:
+            return
+
+
+def locked_out(error: StoreUnavailable) -> bool:
+    return getattr(getattr(error.__cause__, "orig", None), "pgcode", None) == DEADLOCK
+
+
+def migrate_once(database: Database, to: str, up: bool) -> None:
     # Imported here: starting with a current schema should not pay for it.
     from alembic import command
     from alembic.config import Config

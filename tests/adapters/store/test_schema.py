@@ -7,10 +7,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 
-from ml_service.adapters.store import tables
+from ml_service.adapters.store import schema, tables
 from ml_service.adapters.store.database import Database, durability_flaws
 from ml_service.adapters.store.schema import FOLDER, HEAD, is_current, upgrade
+from ml_service.errors import StoreUnavailable
 
 
 def test_the_newest_migration_of_the_folder_is_the_one_expected() -> None:
@@ -114,3 +116,33 @@ class Answering:
 
     def scalar_one(self) -> str:
         return self._shown[self._asked]
+
+
+def test_a_change_that_writers_locked_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def once(database: object, to: str, up: bool) -> None:
+        tried.append(to)
+        if len(tried) < 3:
+            raise StoreUnavailable("deadlock detected") from OperationalError("ALTER", None, Deadlock())
+
+    monkeypatch.setattr(schema, "migrate_once", once)
+    monkeypatch.setattr(schema, "FIRST_PAUSE_SECONDS", 0.0)
+
+    schema.migrate(None, "head", up=True)  # type: ignore[arg-type]  # it is only handed on
+
+    assert tried == ["head"] * 3
+
+
+def test_other_trouble_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(database: object, to: str, up: bool) -> None:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(schema, "migrate_once", once)
+
+    with pytest.raises(StoreUnavailable):
+        schema.migrate(None, "head", up=True)  # type: ignore[arg-type]  # it is only handed on
+
+
+class Deadlock(Exception):
+    pgcode = schema.DEADLOCK
