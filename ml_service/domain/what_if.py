@@ -7,18 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_service.domain.adaptation.cycle import Recent
+from ml_service.domain.adaptation.presets import Options
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.performance.estimate import Estimate, clustered_mean
 from ml_service.domain.types import GatePolicy
 
-HAIRCUT_R = 0.05
+HAIRCUT_R = Options().haircut
 """Taken off what was never traded, as learning does: such results know neither slippage nor a queue."""
-PERCENT_PER_R = 1.0
-"""What a unit of risk is worth where nothing better is known, in percent."""
-PERCENT_KNOWN_MIN = 20
 PERCENT_KNOWN_MAX = 100
-PERCENT_PER_R_MIN = 0.05
 
 Values = tuple[float | None, ...]
 """In the order of the shelf, as a BUY would see them; None where the signal carried nothing."""
@@ -227,10 +225,7 @@ def usual_percent_per_r(known: Sequence[KnownResult]) -> dict[str, float]:
         own = percents[one.stored.outcome.symbol]
         if one.stored.outcome.pnl_percent is not None and len(own) < PERCENT_KNOWN_MAX:
             own.append(one.stored.outcome.pnl_percent)
-    return {
-        symbol: max(float(np.std(own, ddof=1)), PERCENT_PER_R_MIN) if len(own) >= PERCENT_KNOWN_MIN else PERCENT_PER_R
-        for symbol, own in percents.items()
-    }
+    return {symbol: Recent(tuple(own)).percent_per_r for symbol, own in percents.items()}
 
 
 def lesson_values(one: KnownResult) -> Values:
