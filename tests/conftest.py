@@ -9,7 +9,7 @@ import pytest
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import upgrade
 from tests.servers import PostgresServer
-from tests.service import Service
+from tests.service import PATIENT, Service
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +49,5 @@ def database(store_url: str) -> Iterator[Database]:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """The real service on an embedded store, in the testing environment, without keys."""
-    with Service(tmp_path) as running:
+    with Service(tmp_path, "run", None, **PATIENT) as running:
         yield running

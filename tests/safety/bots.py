@@ -14,14 +14,14 @@ from ml_service.domain.adaptation.anchored import Memory
 from ml_service.domain.audit import flaws
 from ml_service.web.wire import iso
 from tests.safety.callers import HEAL_SECONDS, query, store_of, until
-from tests.service import Service
+from tests.service import PATIENT, Service
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 FIRST_DAY_MS = 1_772_409_600_000
 """2026-03-02. A simulation may lie in the past: each has a data folder of its own."""
 PER_DAY = 24
-KEPT = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")}
+KEPT = {f"ML_SERVICE__RETENTION__{kind}_DAYS": "36500" for kind in ("DECISIONS", "EPISODES")} | PATIENT
 """The worker lives at the newest time; what another bot did long before must not have become too old by then."""
 BY_HAND = {"ML_SERVICE__ADAPTATION__AUTOMATIC": "false", **KEPT}
 """The worker adapts when it is asked to, and not by itself."""

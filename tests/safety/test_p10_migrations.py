@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Float, inspect, select
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import FOLDER, HEAD, downgrade, losses, upgrade, version
-from tests.service import ROOT, SIGNAL, Service
+from tests.service import PATIENT, ROOT, SIGNAL, Service
 
 VERSIONS = sorted(path.name[:4] for path in (FOLDER / "versions").glob("0*.py"))
 KEPT = (t.decisions, t.decision_keys, t.outcomes, t.outcome_keys, t.thresholds, t.threshold_heads, t.settings_documents)
@@ -66,7 +66,7 @@ def command(environment: dict[str, str], *arguments: str, answer: str = "") -> "
 @pytest.fixture(params=["sqlite", "postgres"])
 def live(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     """The real service with rows in every table that counts."""
-    environment: dict[str, Any] = {"ENABLE_RATE_LIMITING": "false", "WORKERS": "1"}
+    environment: dict[str, Any] = {"ENABLE_RATE_LIMITING": "false", "WORKERS": "1", **PATIENT}
     if request.param == "postgres":
         environment["DATABASE_URL"] = request.getfixturevalue("postgres_url")
     with Service(tmp_path, **environment) as service:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import get_args
 import pytest
 
 from tests.safety.callers import (
+    HEAL_SECONDS,
     USER,
     Caller,
     assert_all_recorded,
@@ -37,6 +39,7 @@ STALE_SECONDS = 4.0
 """By then every kind of silence has been noticed: an answer that does not come is waited for 3 s."""
 TROUBLE_SECONDS = [4.0, pytest.param(30.0, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
 
+CONNECTIONS_TO_ALL = 12
 EACH_TROUBLE_SECONDS = 1.5
 REPORT_SECONDS_MAX = 1.5
 
@@ -55,7 +58,7 @@ RSI_SET_BEFORE = 61.0
 @pytest.mark.parametrize("seconds", TROUBLE_SECONDS)
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_every_signal_is_decided_while_postgres_is_in_trouble(
-    behind_proxy: tuple[Service, TroubledProxy], trouble: Mode, seconds: float
+    behind_proxy: "Proxied", trouble: Mode, seconds: float
 ) -> None:
     service, proxy = behind_proxy
     before = assert_always_answered(service, 0.5)
@@ -80,9 +83,9 @@ def test_every_signal_is_decided_while_postgres_is_in_trouble(
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_the_same_decision_id_gets_its_first_answer_while_postgres_is_in_trouble_and_afterwards(
-    behind_proxy: tuple[Service, TroubledProxy], trouble: Mode
+    patient_behind_proxy: "Proxied", trouble: Mode
 ) -> None:
-    service, proxy = behind_proxy
+    service, proxy = patient_behind_proxy
     name = f"{trouble}-{time.monotonic_ns()}"
     with Caller(service) as caller:
         early = caller.evaluate(decision_id=f"early-{name}")[1]["data"]
@@ -161,10 +164,16 @@ def test_a_start_with_a_mute_postgres_takes_hardly_longer_than_any_other(
 
 def test_every_signal_is_decided_while_redis_is_in_trouble(tmp_path: Path) -> None:
     with (
+        quick_disk(tmp_path) as data,
         RedisServer() as redis,
         # Refused from the start: the cache is not needed for that either.
         TroubledProxy(redis.port, "refused") as proxy,
-        Service(tmp_path, ENABLE_REDIS_CACHE="true", REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0") as service,
+        Service(
+            tmp_path,
+            ML_SERVICE_DATA_DIR=data,
+            ENABLE_REDIS_CACHE="true",
+            REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0",
+        ) as service,
     ):
 
         def troubles(over: threading.Event) -> None:
@@ -189,7 +198,7 @@ def test_every_signal_is_decided_while_redis_is_in_trouble(tmp_path: Path) -> No
 
 
 def test_every_signal_is_decided_while_the_worker_is_stopped_and_killed(tmp_path: Path) -> None:
-    with Service(tmp_path) as service:
+    with quick_disk(tmp_path) as data, Service(tmp_path, ML_SERVICE_DATA_DIR=data) as service:
         worker = service.processes("worker")[0]
 
         worker.send_signal(signal.SIGSTOP)
@@ -265,18 +274,41 @@ def test_every_signal_is_decided_while_the_disk_fails_or_hangs(tmp_path: Path, t
 # ---- what the tests stand on
 
 
+Proxied = tuple[Service, TroubledProxy]
+"""A service that reaches PostgreSQL through the proxy, for all troubles: each test waits until it has healed."""
+
+
 @pytest.fixture(scope="module")
-def behind_proxy(
-    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Service, TroubledProxy]]:
-    """One service that reaches PostgreSQL through the proxy, for all troubles: each test waits until it has healed."""
-    direct = postgres.create_database(f"trouble_{os.getpid()}", template="migrated")
+def behind_proxy(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    with proxied(postgres, tmp_path_factory.mktemp("trouble")) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def patient_behind_proxy(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    """For a test of what is answered, not of how soon: a slow disk leaves no decision unrecorded."""
+    patience = {"ML_SERVICE__RECORDING__JOURNAL_WAIT_MS": "5000"}
+    with proxied(postgres, tmp_path_factory.mktemp("patient"), **patience) as both:
+        yield both
+
+
+@contextlib.contextmanager
+def proxied(postgres: PostgresServer, folder: Path, **environment: str) -> Iterator[Proxied]:
+    direct = postgres.create_database(f"{folder.name}_{os.getpid()}", template="migrated")
     with (
+        quick_disk(folder) as data,
         TroubledProxy(postgres.port) as proxy,
-        Service(tmp_path_factory.mktemp("trouble"), DATABASE_URL=through(proxy, postgres, direct)) as service,
+        Service(
+            folder,
+            "run",
+            None,
+            ML_SERVICE_DATA_DIR=data,
+            DATABASE_URL=through(proxy, postgres, direct),
+            **environment,
+        ) as service,
     ):
         set_thresholds(service)
-        await_decisions_undegraded(service)
+        until(lambda: told_by_all(service) == {()}, HEAL_SECONDS, "served by all")
         yield service, proxy
 
 
@@ -284,10 +316,18 @@ def behind_proxy(
 def healed(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that fails in the middle of the trouble leaves none behind for the next one."""
     yield
-    if "behind_proxy" in request.fixturenames:
-        service, proxy = request.getfixturevalue("behind_proxy")
+    for name in {"behind_proxy", "patient_behind_proxy"}.intersection(request.fixturenames):
+        service, proxy = request.getfixturevalue(name)
         proxy.mode = "ok"
         await_health(service)
+
+
+@contextlib.contextmanager
+def quick_disk(otherwise: Path) -> Iterator[str]:
+    """A folder in memory where there is one: a slow disk would look like the trouble that is tested."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else otherwise) as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -371,11 +411,16 @@ def await_kept_snapshot(service: Service) -> None:
 
 
 def await_stale(service: Service) -> None:
-    def is_stale() -> bool:
-        with Caller(service) as caller:
-            return bool(caller.evaluate()[1]["data"]["degraded"] == ["database_away"])
+    until(lambda: told_by_all(service) == {("database_away",)}, STALE_SECONDS, "degraded")
 
-    until(is_stale, STALE_SECONDS, "degraded")
+
+def told_by_all(service: Service) -> set[tuple[str, ...]]:
+    """What is degraded, asked over as many new connections as reach each of the web workers."""
+    told = set()
+    for _ in range(CONNECTIONS_TO_ALL):
+        with Caller(service) as caller:
+            told.add(tuple(caller.evaluate()[1]["data"]["degraded"]))
+    return told
 
 
 def through(proxy: TroubledProxy, postgres: PostgresServer, url: str) -> str:
