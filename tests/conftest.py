@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import upgrade
 from tests.servers import PostgresServer
 from tests.service import PATIENT, Service
+
+# The same commit gives the same result, on a slow machine too; `--hypothesis-profile default` draws new examples.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
