@@ -1,13 +1,14 @@
 """Adapt one scope's thresholds from its outcomes: nothing twice, nothing without a reason, always with a way back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.adaptation.cycle import Cycle, Situation, cycle
-from ml_service.domain.adaptation.explanation import Explanation
+from ml_service.domain.adaptation.explanation import Explanation, document_of
 from ml_service.domain.adaptation.library import Vector
 from ml_service.domain.events import ThresholdsChanged
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
@@ -23,6 +24,8 @@ HOUR_MS = 3_600_000
 CLOCK_SET_BACK_MS = 24 * HOUR_MS
 EARLY = 0.95
 FAILED_TOLD = 20
+TOGETHER_MAX = 12
+"""Scopes in one commit: whoever wants to write meanwhile waits for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,24 @@ class Adapted:
 
     @property
     def explanation_document(self) -> dict[str, Any]:
-        return asdict(self.explanation)
+        return document_of(self.explanation)
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What a cycle came to, before anything is written."""
+
+    learner: Learner
+    result: Cycle
+    found: Adapted
+
+    @property
+    def rests(self) -> bool:
+        """A second call without new outcomes leaves everything as it is."""
+        nothing_new = not self.result.observed and not self.result.skipped
+        unchanged = nothing_new and self.result.learned is self.learner.learned
+        last = self.learner.last
+        return unchanged and last is not None and last.get("reason") == self.result.explanation.reason
 
 
 def adapt(
@@ -60,29 +80,39 @@ def adapt(
     store: Store,
     entropy: Callable[[int], bytes],
     dry_run: bool = False,
-    tilts: dict[str, Vector | None] | None = None,
 ) -> Adapted:
-    """`tilts` is a place to keep what a user's other symbols have taught, for who adapts many symbols in a row."""
     for _ in range(ATTEMPTS):
-        # Read and weighed without a lock, then written on condition that nobody else has been here: a learner takes
-        # some milliseconds to think, and nothing should wait for that.
-        with store.read() as reading:
-            learner = set_forward(reading.learner(user_id, symbol), rules.adaptation, now_ms)
-            current = current_thresholds(reading, user_id, symbol, rules)
-            result = cycle(
-                situation(reading, learner, current, rules, now_ms, {} if tilts is None else tilts),
-                rules.gate,
-                rules.adaptation,
-            )
-        found = Adapted(user_id, symbol, result.explanation, current, now_ms)
-        if dry_run or nothing_to_write(learner, result):
-            return found
-        try:
-            with store.begin() as tx:
-                return write(tx, learner, result, found, rules, actor, entropy)
-        except Overtaken:
-            continue
+        found = adapted(user_id, [symbol], rules, actor, now_ms, store, entropy, dry_run)
+        if found is not None:
+            return found[0]
     raise Conflict("others adapted these thresholds at the same moment, again and again; try once more")
+
+
+def adapted(
+    user_id: str,
+    symbols: Sequence[str],
+    rules: Rules,
+    actor: str,
+    now_ms: int,
+    store: Store,
+    entropy: Callable[[int], bytes],
+    dry_run: bool,
+) -> list[Adapted] | None:
+    """One look and one commit for symbols of one user; None, and nothing written, where another was faster."""
+    # Read and weighed without a lock, then written on condition that nobody else has been here: a learner takes some
+    # milliseconds to think, and nothing should wait for that.
+    with store.read() as reading:
+        tilt = pooled(reading, user_id, rules)
+        thoughts = [think(reading, user_id, symbol, tilt, rules, now_ms) for symbol in symbols]
+    if dry_run or all(thought.rests for thought in thoughts):
+        return [thought.found for thought in thoughts]
+    try:
+        with store.begin() as tx:
+            return [
+                thought.found if thought.rests else write(tx, thought, rules, actor, entropy) for thought in thoughts
+            ]
+    except Overtaken:
+        return None
 
 
 def adapt_all(
@@ -97,7 +127,7 @@ def adapt_all(
     every: bool = False,
     unasked: bool = False,
 ) -> Iterator[Progress]:
-    """Adapt every scope that is due, one after the other; `every` also those that adapted a short while ago.
+    """Adapt every scope that is due, user by user; `every` also those that adapted a short while ago.
 
     `unasked`: only where evidence has waited for a whole period and nobody came for it, so that the worker never takes
     away what a bot or cron is about to ask for.
@@ -108,34 +138,32 @@ def adapt_all(
         adapted_at = reading.adapted_at()
     if rules.adaptation.pooling == 0.0:
         scopes = [(user_id, symbol) for user_id, symbol in scopes if symbol != ANY_SYMBOL]
-    yield Progress(0, len(scopes))
+    due = [scope for scope in scopes if every or is_due(now_ms() - adapted_at.get(scope, 0), rules)]
+    done = not_due = len(scopes) - len(due)
+    yield Progress(done, len(scopes))
     told: Counter[str] = Counter()
     failed: list[dict[str, str]] = []
-    tilts: dict[str, Vector | None] = {}
-    for number, (user_id, symbol) in enumerate(scopes):
-        if limit is not None and sum(told.values()) - told["not_due"] >= limit:
-            break
-        if not every and not is_due(now_ms() - adapted_at.get((user_id, symbol), 0), rules):
-            told["not_due"] += 1
-            continue
-        try:
-            done = adapt(
-                user_id,
-                symbol,
-                rules=rules,
-                actor=actor,
-                now_ms=now_ms(),
-                store=store,
-                entropy=entropy,
-                dry_run=dry_run,
-                tilts=tilts,
-            )
-            told[done.explanation.verdict] += 1
-        except Conflict as error:
-            # One scope's trouble must not keep the others from learning.
-            failed.append({"user_id": user_id, "symbol": symbol, "error": str(error)})
-        yield Progress(number + 1, len(scopes))
-    not_due = told.pop("not_due", 0)
+    for user_id, symbols in together(due[:limit]):
+        each = adapted(user_id, symbols, rules, actor, now_ms(), store, entropy, dry_run) or []
+        told.update(one.explanation.verdict for one in each)
+        for symbol in symbols if not each else ():
+            try:
+                alone = adapt(
+                    user_id,
+                    symbol,
+                    rules=rules,
+                    actor=actor,
+                    now_ms=now_ms(),
+                    store=store,
+                    entropy=entropy,
+                    dry_run=dry_run,
+                )
+                told[alone.explanation.verdict] += 1
+            except Conflict as error:
+                # One scope's trouble must not keep the others from learning.
+                failed.append({"user_id": user_id, "symbol": symbol, "error": str(error)})
+        done += len(symbols)
+        yield Progress(done, len(scopes))
     result = {
         "scopes": len(scopes),
         "not_due": not_due,
@@ -145,6 +173,15 @@ def adapt_all(
         "dry_run": dry_run,
     }
     yield Progress(len(scopes), len(scopes), result)
+
+
+def together(scopes: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """User by user, the row for all symbols last, in groups that do not keep others from writing for long."""
+    ordered = sorted(scopes, key=lambda scope: (scope[0], scope[1] == ANY_SYMBOL, scope[1]))
+    for user_id, own in groupby(ordered, key=lambda scope: scope[0]):
+        symbols = [symbol for _, symbol in own]
+        for start in range(0, len(symbols), TOGETHER_MAX):
+            yield user_id, symbols[start : start + TOGETHER_MAX]
 
 
 def is_due(since_ms: int, rules: Rules) -> bool:
@@ -165,17 +202,11 @@ def set_forward(learner: Learner, policy: AdaptationPolicy, now_ms: int) -> Lear
     return learner
 
 
-def situation(
-    reading: Reading,
-    learner: Learner,
-    current: Thresholds,
-    rules: Rules,
-    now_ms: int,
-    tilts: dict[str, Vector | None],
-) -> Situation:
-    user_id, symbol = learner.user_id, learner.symbol
+def think(reading: Reading, user_id: str, symbol: str, tilt: Vector | None, rules: Rules, now_ms: int) -> Thought:
+    learner = set_forward(reading.learner(user_id, symbol), rules.adaptation, now_ms)
+    current = current_thresholds(reading, user_id, symbol, rules)
     anchor = reading.anchor(user_id, symbol) if learner.learned is None else None
-    return Situation(
+    situation = Situation(
         user_id=user_id,
         learned=learner.learned,
         waiting=reading.waiting(user_id, symbol),
@@ -184,21 +215,19 @@ def situation(
         anchor=anchor or {name: limits.default for name, limits in rules.gate.items()},
         frozen=learner.frozen,
         held_until_ms=learner.held_until_ms,
-        tilt=pooled(reading, learner, rules, tilts),
+        tilt=tilt if symbol != ANY_SYMBOL else None,
         now_ms=now_ms,
     )
+    result = cycle(situation, rules.gate, rules.adaptation)
+    return Thought(learner, result, Adapted(user_id, symbol, result.explanation, current, now_ms))
 
 
-def pooled(reading: Reading, learner: Learner, rules: Rules, tilts: dict[str, Vector | None]) -> Vector | None:
-    """What the user's other symbols have taught."""
-    user_id = learner.user_id
-    if learner.symbol == ANY_SYMBOL or rules.adaptation.pooling == 0.0:
+def pooled(reading: Reading, user_id: str, rules: Rules) -> Vector | None:
+    """What all of the user's symbols together have taught."""
+    if rules.adaptation.pooling == 0.0:
         return None
-    if user_id not in tilts:
-        shared = reading.learner(user_id, ANY_SYMBOL).learned
-        fits = shared is not None and shared.fits(rules.gate, rules.adaptation)
-        tilts[user_id] = shared.tilt() if shared is not None and fits else None
-    return tilts[user_id]
+    shared = reading.learner(user_id, ANY_SYMBOL).learned
+    return shared.tilt() if shared is not None and shared.fits(rules.gate, rules.adaptation) else None
 
 
 def current_thresholds(reading: Reading, user_id: str, symbol: str, rules: Rules) -> Thresholds:
@@ -210,21 +239,8 @@ def current_thresholds(reading: Reading, user_id: str, symbol: str, rules: Rules
     return Thresholds(user_id, ANY_SYMBOL, 0, defaults, settings_hash=rules.settings_hash)
 
 
-def nothing_to_write(learner: Learner, result: Cycle) -> bool:
-    """A second call without new outcomes leaves everything as it is."""
-    rests = not result.observed and not result.skipped and result.learned is learner.learned
-    return rests and learner.last is not None and learner.last.get("reason") == result.explanation.reason
-
-
-def write(
-    tx: Writing,
-    learner: Learner,
-    result: Cycle,
-    found: Adapted,
-    rules: Rules,
-    actor: str,
-    entropy: Callable[[int], bytes],
-) -> Adapted:
+def write(tx: Writing, thought: Thought, rules: Rules, actor: str, entropy: Callable[[int], bytes]) -> Adapted:
+    learner, result, found = thought.learner, thought.result, thought.found
     now_ms = max(found.adapted_at_ms, learner.adapted_at_ms)
     document = found.explanation_document
     following = replace(
@@ -237,10 +253,7 @@ def write(
     tx.mark_skipped(learner.symbol, result.skipped)
     if result.values is None:
         return found
-    own = tx.thresholds_head(learner.user_id, learner.symbol)
-    if (own.revision if own is not None else 0) != own_revision(found.thresholds, learner.symbol):
-        raise Overtaken
-    moved = moved_thresholds(found.thresholds, own, result, rules, actor, now_ms, learner.symbol)
+    moved = moved_thresholds(found, result, rules, actor, now_ms)
     if not tx.save_thresholds(moved):
         raise Overtaken
     adaptation = Adaptation(
@@ -264,24 +277,14 @@ def write(
     return replace(found, thresholds=moved, adaptation=adaptation)
 
 
-def own_revision(thresholds: Thresholds, symbol: str) -> int:
-    return thresholds.revision if thresholds.symbol == symbol else 0
-
-
-def moved_thresholds(
-    current: Thresholds,
-    own: Thresholds | None,
-    result: Cycle,
-    rules: Rules,
-    actor: str,
-    now_ms: int,
-    symbol: str,
-) -> Thresholds:
+def moved_thresholds(found: Adapted, result: Cycle, rules: Rules, actor: str, now_ms: int) -> Thresholds:
     assert result.values is not None
+    # Thresholds of all symbols stand for a symbol that has none of its own yet.
+    own = found.thresholds if found.thresholds.symbol == found.symbol else None
     return Thresholds(
-        user_id=current.user_id,
-        symbol=symbol,
-        revision=own_revision(current, symbol) + 1,
+        user_id=found.user_id,
+        symbol=found.symbol,
+        revision=(own.revision if own is not None else 0) + 1,
         values=result.values,
         changed_at_ms=max(now_ms, own.changed_at_ms if own is not None else 0),
         source="rollback" if result.explanation.verdict == "rolled_back" else "adapt",

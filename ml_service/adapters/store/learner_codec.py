@@ -1,6 +1,5 @@
 """A learner's memory as bytes; it comes back bit for bit."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -30,10 +29,10 @@ def learned_bytes(learned: Learned) -> bytes:
     header = orjson.dumps(
         {
             "algorithm": learned.algorithm,
-            "anchors": [asdict(anchor) for anchor in learned.anchors],
+            "anchors": learned.anchors,
             "preset": learned.preset,
             "counts": {name: getattr(memory, name) for name in (COUNTS if anchored else COMPOSITE_COUNTS)},
-            "tide": asdict(memory.tide) if isinstance(memory, Memory) else None,
+            "tide": memory.tide if isinstance(memory, Memory) else None,
             "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
         }
     )

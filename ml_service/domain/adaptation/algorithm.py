@@ -32,7 +32,9 @@ class Algorithm(Protocol):
         *,
         weight: ArrayLike = 1.0,
         regime: int = 0,
-    ) -> None: ...
+        days: ArrayLike | None = None,
+    ) -> None:
+        """`days` says to which period each belongs, where that is not the one that is settled next."""
 
     def settle(self, day: int) -> None: ...
 

@@ -6,16 +6,16 @@ that follow the weighted median of the library by small steps.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ml_service.domain.adaptation.arriving import column_of, day_of, flags_of, regime_of, signals_of
-from ml_service.domain.adaptation.evidence import PERIODS_MAX, Evidence, Flags, evidence, joined, no_evidence
+from ml_service.domain.adaptation.arriving import DAY_MAX, column_of, day_of, days_of, flags_of, regime_of, signals_of
+from ml_service.domain.adaptation.evidence import PERIODS_MAX, Evidence, Flags, evidence, no_evidence
 from ml_service.domain.adaptation.explanation import Bound, Explanation
 from ml_service.domain.adaptation.library import (
     SIZE,
@@ -53,7 +53,8 @@ FIXED = SIZE // 2
 ROLLBACK_T = -1.5
 ROLLBACK_PERIODS_MIN = 10
 STEP_DAYS_MAX = 7
-ROWS_AT_ONCE = 4_096
+UNDATED = DAY_MAX + 1
+ROWS_AT_ONCE = 256
 """So that a year handed over in one piece does not need gigabytes."""
 
 
@@ -119,13 +120,43 @@ def earlier(day: int | None, days: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Signals that wait for their period to be settled."""
+    """Signals that wait for their period to be settled, one row each."""
 
     units: Matrix
     accepted: Flags
     results: Vector
     strength: Vector
-    regime: int
+    regimes: NDArray[np.int64]
+    days: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def only(self, rows: Any) -> "Seen":
+        return Seen(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def by_day(self, last: int) -> "Seen":
+        """In order; what was given no day of its own belongs to the last one."""
+        dated = replace(self, days=np.where(self.days == UNDATED, last, self.days))
+        return dated.only(np.argsort(dated.days, kind="stable"))
+
+
+def together(parts: Sequence[Seen]) -> Seen:
+    return Seen(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Seen)))
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What each vector would have won over the anchor, one row per period."""
+
+    totals: Matrix
+    tides: Matrix
+    """What the tide brought it."""
+    variance: Matrix
+    """Of the total, if outcomes were independent."""
+    per_regime: NDArray[np.float64]
+    live: Vector
+    """What the live thresholds won."""
 
 
 def tilted(weights: Matrix, before: Vector) -> Vector:
@@ -134,6 +165,23 @@ def tilted(weights: Matrix, before: Vector) -> Vector:
     tilt -= tilt[0]
     tilt[FIXED:] = 0.0
     return tilt
+
+
+def at_most(periods: Sequence[tuple[int, int]], rows: int) -> Iterator[list[tuple[int, int, int]]]:
+    """The periods with their numbers, cut into groups of that many rows."""
+    pieces: list[tuple[int, int, int]] = []
+    room = rows
+    for number, (begin, end) in enumerate(periods):
+        start = begin
+        while start < end:
+            if room == 0:
+                yield pieces
+                pieces, room = [], rows
+            taken = min(end - start, room)
+            pieces.append((number, start, start + taken))
+            start, room = start + taken, room - taken
+    if pieces:
+        yield pieces
 
 
 class Anchored:
@@ -198,8 +246,10 @@ class Anchored:
         *,
         weight: ArrayLike = 1.0,
         regime: int = 0,
+        days: ArrayLike | None = None,
     ) -> None:
-        """Results in R, NaN where none is known. They wait until their period is settled.
+        """Results in R, NaN where none is known. They wait until their period is settled: each that of its own day,
+        where days are given.
 
         A weight of -1 takes back what was observed before with the very same numbers.
         """
@@ -214,9 +264,9 @@ class Anchored:
         units, taken = self.scale.units(signals[known]), taken[known]
         net = np.clip(found[known] - np.where(taken, 0.0, self.options.haircut), -R_CLIP, R_CLIP)
         strength = weights[known] / np.where(taken, np.clip(chance[known], PROPENSITY_MIN, 1.0), 1.0)
-        for start in range(0, len(net), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            self._seen.append(Seen(units[rows], taken[rows], net[rows], strength[rows], regime))
+        dated = np.full(len(net), UNDATED) if days is None else days_of(days, len(signals))[known]
+        if len(net):
+            self._seen.append(Seen(units, taken, net, strength, np.full(len(net), regime), dated))
 
     def adapt(
         self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
@@ -238,64 +288,101 @@ class Anchored:
         return self._move(max(day, self.memory.day), regime, tilt, frozen)
 
     def settle(self, day: int) -> None:
-        """Close a period: everything observed since the last one is weighed, once."""
-        memory, day = self.memory, day_of(day)
-        assert memory.day is None or day > memory.day
+        """Close the periods up to this one: everything observed since the last one is weighed, once."""
+        day = day_of(day)
+        assert self.memory.day is None or day > self.memory.day
         if not self._seen:
             return
-        elapsed = 1 if memory.day is None else min(day - memory.day, DAYS_DRAWN_BACK_MAX)
-        kept, self._seen = self._seen, []
-        results = np.concatenate([seen.results[seen.strength > 0.0] for seen in kept])
-        tide = memory.tide.after(results)
-        (squared, variance), evidence_of, live_gain = self._weighed(kept, tide.common(results))
-        drift = FORGET * memory.drift + (1.0 - FORGET) * squared
-        noise = FORGET * memory.noise + (1.0 - FORGET) * variance
-        effect = np.maximum(1.0, drift / noise)
-        strength = np.concatenate([seen.strength for seen in kept])
-        fresh = joined([evidence(seen.units, seen.results, seen.accepted, day) for seen in kept])
-        count, signs = len(fresh), np.sign(strength).astype(np.int64)
+        seen, self._seen = together(self._seen).by_day(day), []
+        numbers, starts = np.unique(seen.days, return_index=True)
+        assert numbers[-1] <= day
+        assert self.memory.day is None or numbers[0] > self.memory.day
+        ends = [*starts[1:].tolist(), len(seen)]
+        periods = list(zip(numbers.tolist(), starts.tolist(), ends, strict=True))
+        while periods:
+            # As long as the library stays the same, what its vectors let through is found for many periods at once.
+            same = 1 + sum(number // DAYS_PER_GENERATION <= self.memory.generation for number, *_ in periods[:-1])
+            self._settle(seen, periods[:same])
+            generation = periods[same - 1][0] // DAYS_PER_GENERATION
+            if generation > self.memory.generation:
+                self._evolve(generation)
+            periods = periods[same:]
+        memory = self.memory
+        fresh = evidence(seen.units, seen.results, seen.accepted, seen.days)
+        signs = np.sign(seen.strength).astype(np.int64)
         self.memory = replace(
             memory,
-            weights=self._reweighed(memory.weights, evidence_of / effect, LUCK * squared / effect**2, elapsed),
+            evidence=memory.evidence.renewed(fresh, seen.strength).after(int(numbers[-1]) - PERIODS_MAX),
+            new_outcomes=memory.new_outcomes + len(fresh),
+            known=memory.known + int(signs.sum()),
+            trades=memory.trades + int(signs[seen.accepted].sum()),
+        )
+
+    def _settle(self, seen: Seen, periods: Sequence[tuple[int, int, int]]) -> None:
+        memory = self.memory
+        tide, common = memory.tide, np.zeros(len(seen))
+        for _, start, end in periods:
+            results = seen.results[start:end][seen.strength[start:end] > 0.0]
+            tide = tide.after(results)
+            common[start:end] = tide.common(results)
+        weighed = self._weighed(seen, common, [(start, end) for _, start, end in periods])
+        weights, drift, noise, settled = memory.weights, memory.drift, memory.noise, memory.day
+        for row, (day, *_) in enumerate(periods):
+            # The tide is no evidence. But it is uncertainty: what is taken away today comes back with the usual mean,
+            # spread over weeks where no single day shows it. So a vector that takes more signals than the anchor, or
+            # fewer, has it added to its squares. Without this, thresholds that were right lose several times as much
+            # when outcomes overlap.
+            squared = weighed.totals[row] ** 2 + weighed.tides[row] ** 2
+            drift = FORGET * drift + (1.0 - FORGET) * squared
+            noise = FORGET * noise + (1.0 - FORGET) * weighed.variance[row]
+            effect = np.maximum(1.0, drift / noise)
+            elapsed = 1 if settled is None else min(day - settled, DAYS_DRAWN_BACK_MAX)
+            weights = self._reweighed(weights, weighed.per_regime[row] / effect, LUCK * squared / effect**2, elapsed)
+            settled = day
+        self.memory = replace(
+            memory,
+            weights=weights,
             drift=drift,
             noise=noise,
-            gains=np.append(memory.gains, live_gain)[-PERIODS_MAX:],
-            evidence=memory.evidence.renewed(fresh, strength).after(day - PERIODS_MAX),
+            gains=np.append(memory.gains, weighed.live)[-PERIODS_MAX:],
             tide=tide,
-            day=day,
-            new_outcomes=memory.new_outcomes + count,
-            known=memory.known + int(signs.sum()),
-            trades=memory.trades + int(signs[fresh.accepted].sum()),
+            day=settled,
         )
-        if day // DAYS_PER_GENERATION > self.memory.generation:
-            self._evolve(day // DAYS_PER_GENERATION)
 
-    def _weighed(self, kept: Sequence[Seen], common: float) -> tuple[tuple[Vector, Vector], Matrix, float]:
-        """What each vector would have won over the anchor: in all, squared; its variance if independent; per regime.
-
-        `common` is what the tide brought, and it is no evidence. But it is uncertainty: what is taken away today comes
-        back with the usual mean, spread over weeks where no single day shows it. So a vector that takes more signals
-        than the anchor, or fewer, has it added to its squares. Without this, thresholds that were right lose several
-        times as much when outcomes overlap.
-        """
-        totals, tides, variance = np.zeros(SIZE), np.zeros(SIZE), np.zeros(SIZE)
-        per_regime = np.zeros_like(self.memory.weights)
-        live_gain = 0.0
-        for seen in kept:
-            passed = passes(self._library, seen.units).astype(np.float64)
+    def _weighed(self, seen: Seen, common: Vector, periods: Sequence[tuple[int, int]]) -> Weighed:
+        regimes = self.options.regimes
+        found = Weighed(
+            totals=np.zeros((len(periods), SIZE)),
+            tides=np.zeros((len(periods), SIZE)),
+            variance=np.zeros((len(periods), SIZE)),
+            per_regime=np.zeros((len(periods), regimes, SIZE)),
+            live=np.zeros(len(periods)),
+        )
+        own = (seen.results - common) * seen.strength
+        both = np.stack([own, common * seen.strength], axis=1)
+        whole = seen.results * seen.strength
+        for pieces in at_most(periods, ROWS_AT_ONCE):
+            first, last = pieces[0][1], pieces[-1][2]
+            passed = passes(self._library, seen.units[first:last]).astype(np.float64)
             differs = passed - passed[0]
-            results = (seen.results - common) * seen.strength
-            gained = differs @ results
-            totals += gained
-            tides += differs @ (common * seen.strength)
-            variance += np.abs(differs) @ (seen.results * seen.strength) ** 2
-            share = np.full(len(per_regime), self.options.other_regimes)
-            share[seen.regime] = 1.0
-            per_regime += share[:, None] * gained
-            live_gain += float(
-                (passes(self.memory.live[None, :], seen.units)[0] - passed[0]) @ (seen.results * seen.strength)
-            )
-        return (totals**2 + tides**2, variance), per_regime, live_gain
+            apart = np.abs(differs)
+            alive = passes(self.memory.live[None, :], seen.units[first:last])[0] - passed[0]
+            for row, start, end in pieces:
+                rows = slice(start - first, end - first)
+                gained, tide = (differs[:, rows] @ both[start:end]).T
+                found.totals[row] += gained
+                found.tides[row] += tide
+                found.variance[row] += apart[:, rows] @ whole[start:end] ** 2
+                found.live[row] += float(alive[rows] @ whole[start:end])
+                if regimes == 1:
+                    found.per_regime[row, 0] += gained
+                    continue
+                for regime in np.unique(seen.regimes[start:end]):
+                    those = seen.regimes[start:end] == regime
+                    share = np.full(regimes, self.options.other_regimes)
+                    share[regime] = 1.0
+                    found.per_regime[row] += share[:, None] * (differs[:, rows][:, those] @ own[start:end][those])
+        return found
 
     def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
         rate = self._preset.learning_rate * self.options.learning_rate_scale

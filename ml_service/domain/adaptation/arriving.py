@@ -42,6 +42,13 @@ def day_of(day: int) -> int:
     return int(day)
 
 
+def days_of(days: ArrayLike, signals: int) -> NDArray[np.int64]:
+    found = column_of("days", days, signals)
+    if len(found) and not (np.abs(found) <= DAY_MAX).all():
+        raise ValueError(f"days: expected days since 1970, found {found[~(np.abs(found) <= DAY_MAX)][0]:g}")
+    return found.astype(np.int64)
+
+
 def regime_of(regime: int, regimes: int) -> int:
     if not 0 <= regime < regimes:
         raise ValueError(f"regime: expected one of 0 to {regimes - 1}, found {regime}")

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ml_service.domain.adaptation.anchored import R_CLIP
-from ml_service.domain.adaptation.arriving import column_of, day_of, flags_of, signals_of
+from ml_service.domain.adaptation.anchored import R_CLIP, UNDATED
+from ml_service.domain.adaptation.arriving import column_of, day_of, days_of, flags_of, signals_of
 from ml_service.domain.adaptation.choosing import Choice, choice_of
-from ml_service.domain.adaptation.evidence import Evidence, Flags, evidence, joined, mean_by_day, no_evidence
+from ml_service.domain.adaptation.evidence import Evidence, Flags, evidence, mean_by_day, no_evidence
 from ml_service.domain.adaptation.explanation import Explanation, Held, Moved, Verdict
 from ml_service.domain.adaptation.library import Learnable, Vector, passes, scale_of
 from ml_service.domain.adaptation.policy import AdaptationPolicy
@@ -72,7 +72,7 @@ class Composite:
         self.scale = scale_of(parameters)
         self.policy = policy
         self.haircut = haircut
-        self._seen: list[tuple[Vector, Vector, Flags, Vector]] = []
+        self._seen: list[tuple[Vector, Vector, Flags, Vector, NDArray[np.int64]]] = []
         self.memory = memory or CompositeMemory(self.scale.anchor.copy(), no_evidence(len(self.scale.names)))
 
     def thresholds(self) -> dict[str, float]:
@@ -97,6 +97,7 @@ class Composite:
         *,
         weight: ArrayLike = 1.0,
         regime: int = 0,
+        days: ArrayLike | None = None,
     ) -> None:
         """Results in R, NaN where none is known. A weight of -1 takes back what was observed before with the very same
         numbers."""
@@ -107,17 +108,23 @@ class Composite:
         weights = column_of("weight", weight, len(signals))
         known = np.isfinite(found) & np.isfinite(weights)
         net = np.clip(found - np.where(taken, 0.0, self.haircut), -R_CLIP, R_CLIP)
+        dated = np.full(len(signals), UNDATED) if days is None else days_of(days, len(signals))
         if known.any():
-            self._seen.append((self.scale.units(signals[known]), net[known], taken[known], weights[known]))
+            self._seen.append(
+                (self.scale.units(signals[known]), net[known], taken[known], weights[known], dated[known])
+            )
 
     def settle(self, day: int) -> None:
         memory, day = self.memory, day_of(day)
         assert memory.day is None or day > memory.day
         if not self._seen:
             return
-        kept, self._seen = self._seen, []
-        fresh = joined([evidence(units, net, taken, day) for units, net, taken, _ in kept])
-        renewed = memory.evidence.renewed(fresh, np.concatenate([weights for *_, weights in kept]))
+        units, net, taken, weights, days = map(np.concatenate, zip(*self._seen, strict=True))
+        self._seen = []
+        dated = np.where(days == UNDATED, day, days)
+        order = np.argsort(dated, kind="stable")
+        fresh = evidence(units, net, taken, dated).only(order)
+        renewed = memory.evidence.renewed(fresh, weights[order])
         self.memory = replace(
             memory,
             evidence=window(renewed.after(day - DAYS_MAX), self.policy.performance_window),

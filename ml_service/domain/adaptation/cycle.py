@@ -5,7 +5,6 @@ Pure: the use-case brings everything and writes down what comes out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -103,8 +102,11 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
     if learned is not None:
         learned = learned.rebased(today)
     percent_per_r = now.recent.percent_per_r
-    teaching = [one for one in now.waiting if teaches(one, percent_per_r)]
-    skipped = tuple(one.id for one in now.waiting if not teaches(one, percent_per_r))
+    teaching: list[Waiting] = []
+    silent: list[Waiting] = []
+    for one in now.waiting:
+        (teaching if teaches(one, percent_per_r) else silent).append(one)
+    skipped = tuple(one.id for one in silent)
 
     def resting(verdict: Verdict, reason: str) -> Cycle:
         # What was set back stays set back: done anew each day, it would make every day one that was settled already.
@@ -187,19 +189,21 @@ def settle(learner: Algorithm, teaching: Sequence[Waiting], percent_per_r: float
         day = min(one.effective_at_ms // DAY_MS, today)
         return day if settled is None else max(day, settled + 1)
 
-    for day, ones in groupby(sorted(teaching, key=period), key=period):
-        observe(learner, list(ones), percent_per_r)
-        learner.settle(day)
+    days = [period(one) for one in teaching]
+    order = sorted(range(len(days)), key=days.__getitem__)
+    ones, days = [teaching[place] for place in order], [days[place] for place in order]
+    tell(learner, [(one.taught, percent_per_r) for one in ones], days, 1.0)
+    # And, taken back, what was learned from in its place.
+    former = [
+        (one.instead_of, one.percent_per_r or percent_per_r, day)
+        for one, day in zip(ones, days, strict=True)
+        if one.instead_of is not None
+    ]
+    tell(learner, [(taught, percent) for taught, percent, _ in former], [day for *_, day in former], -1.0)
+    learner.settle(days[-1])
 
 
-def observe(learner: Algorithm, ones: Sequence[Waiting], percent_per_r: float) -> None:
-    """What is new; and, taken back, what was learned from in its place."""
-    tell(learner, [(one.taught, percent_per_r) for one in ones], 1.0)
-    former = [(one.instead_of, one.percent_per_r or percent_per_r) for one in ones if one.instead_of is not None]
-    tell(learner, former, -1.0)
-
-
-def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], weight: float) -> None:
+def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], days: Sequence[int], weight: float) -> None:
     if not told:
         return
     learner.observe(
@@ -208,6 +212,7 @@ def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], weight: float
         [taught.lesson.propensity for taught, _ in told],
         np.array([taught.r(percent) for taught, percent in told], dtype=np.float64),
         weight=weight,
+        days=days,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ml_service.domain.adaptation.explanation import Estimate
 from ml_service.domain.adaptation.library import Vector, passes
@@ -68,9 +68,10 @@ class Evidence:
 
 
 @np.errstate(over="ignore")  # what 32 bits cannot hold is infinite, and still beyond every threshold
-def evidence(units: NDArray[np.float64], results: NDArray[np.float64], accepted: Flags, day: int) -> Evidence:
-    days = np.full(len(results), day, dtype=np.int32)
-    return Evidence(units.astype(np.float32), results.astype(np.float32), accepted, days)
+def evidence(units: NDArray[np.float64], results: NDArray[np.float64], accepted: Flags, days: ArrayLike) -> Evidence:
+    """`days` is one for all of them, or one for each."""
+    each = np.broadcast_to(np.asarray(days, dtype=np.int32), (len(results),))
+    return Evidence(units.astype(np.float32), results.astype(np.float32), accepted, each)
 
 
 def joined(parts: Sequence[Evidence]) -> Evidence:

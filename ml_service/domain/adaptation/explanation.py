@@ -1,7 +1,7 @@
 """What an adaptation did and why, for a human to check."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Verdict = Literal["moved", "held", "rolled_back", "insufficient"]
 Bound = Literal["target reached", "daily step", "share of the span"]
@@ -68,3 +68,18 @@ class Explanation:
     """What the new thresholds would have gained over the former ones in the window, in R a day."""
     moved: tuple[Moved, ...] = ()
     held: tuple[Held, ...] = ()
+
+
+def document_of(explanation: Explanation) -> dict[str, Any]:
+    """Plain mappings and lists, ready to be stored."""
+    found: dict[str, Any] = plainly(explanation)
+    return found
+
+
+def plainly(value: Any) -> Any:
+    # What the standard library has for this copies every leaf, and takes longer than many a cycle.
+    if isinstance(value, tuple):
+        return [plainly(one) for one in value]
+    if isinstance(value, Explanation | Estimate | Moved | Held | Window):
+        return {name: plainly(getattr(value, name)) for name in value.__slots__}
+    return value

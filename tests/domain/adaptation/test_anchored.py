@@ -1,20 +1,22 @@
 """The anchored learner: it moves toward what pays, says why, and by no more than it may."""
 
+import sys
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
 
 from benchmarks import worlds
 from ml_service.domain.adaptation import Anchored, anchored
-from ml_service.domain.adaptation.anchored import ROWS_AT_ONCE
+from ml_service.domain.adaptation.anchored import DAYS_PER_GENERATION
+from ml_service.domain.adaptation.evidence import Flags
+from ml_service.domain.adaptation.library import passes
 from ml_service.domain.adaptation.presets import PRESETS
 from tests.domain.adaptation.markets import (
     CONFIDENCE,
     LIMITS,
-    RSI,
     VOLUME,
     Limit,
     Matrix,
@@ -27,6 +29,9 @@ from tests.domain.adaptation.markets import (
     same,
     usual,
 )
+
+MODULE = sys.modules[Anchored.__module__]
+"""The package's builder has the same name."""
 
 
 def learned(days: int = 60, **changes: object) -> Anchored:
@@ -328,16 +333,62 @@ def test_observing_in_portions_equals_observing_at_once() -> None:
     assert same(in_portions.memory.evidence, at_once.memory.evidence)
 
 
-def test_a_batch_of_any_size_is_weighed_in_pieces() -> None:
-    learner = anchored([CONFIDENCE, RSI], 3)
-    values = usual(np.random.default_rng(0), 3 * ROWS_AT_ONCE + 1)[:, :2]
+def test_a_batch_of_any_size_is_weighed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days of 2, 5, 1 and 4 signals, three rows at once."""
+    values = usual(np.random.default_rng(0), 12)[:, : len(LIMITS)]
+    days = np.repeat([3, 4, 6, 20], [2, 5, 1, 4])
+    whole, pieces = anchored(LIMITS, 3), anchored(LIMITS, 3)
+    weighed: list[int] = []
 
-    learner.observe(values, [True] * len(values), 1.0, np.zeros(len(values)))
+    whole.observe(values, [True] * 12, 1.0, losing(values), days=days)
+    whole.settle(20)
+    monkeypatch.setattr(MODULE, "ROWS_AT_ONCE", 3)
 
-    assert [len(seen.results) for seen in learner._seen] == [ROWS_AT_ONCE] * 3 + [1]
-    told = learner.adapt(0)
-    assert told is not None
-    assert told.new_outcomes == len(values)
+    def counted(vectors: Matrix, units: Matrix) -> Flags:
+        weighed.append(len(units))
+        return passes(vectors, units)
+
+    monkeypatch.setattr(MODULE, "passes", counted)
+    pieces.observe(values, [True] * 12, 1.0, losing(values), days=days)
+    pieces.settle(20)
+
+    assert max(weighed) == 3
+    np.testing.assert_allclose(pieces.memory.weights, whole.memory.weights)
+    np.testing.assert_allclose(pieces.memory.drift, whole.memory.drift)
+    np.testing.assert_allclose(pieces.memory.gains, whole.memory.gains)
+
+
+@pytest.mark.parametrize("regimes", [1, 3])
+def test_many_days_at_once_are_settled_as_one_after_the_other(regimes: int) -> None:
+    random = np.random.default_rng(1)
+    one_by_one, at_once = anchored(LIMITS, 3, regimes=regimes), anchored(LIMITS, 3, regimes=regimes)
+
+    # Every third day without a signal, and a pause of a month.
+    for day in [day for day in range(40) if day % 3] + [70, 71, 72]:
+        values = usual(random, 1 + day % 5)[:, : len(LIMITS)]
+        accepted, results, regime = random.random(len(values)) < 0.5, losing(values), day % regimes
+        one_by_one.observe(values, accepted, 1.0, results, regime=regime)
+        one_by_one.settle(day)
+        at_once.observe(values, accepted, 1.0, results, regime=regime, days=day)
+    at_once.settle(72)
+
+    for field in fields(one_by_one.memory):
+        former, latter = getattr(one_by_one.memory, field.name), getattr(at_once.memory, field.name)
+        if field.name == "evidence":
+            assert same(former, latter)
+        elif isinstance(former, np.ndarray):
+            np.testing.assert_allclose(latter, former, rtol=1e-9, atol=1e-12)
+        elif field.name != "tide":
+            assert latter == former
+    assert one_by_one.memory.generation == 72 // DAYS_PER_GENERATION
+
+
+def test_a_day_that_cannot_be_is_refused() -> None:
+    learner = anchored(LIMITS, 3)
+    values = usual(np.random.default_rng(0), 2)[:, : len(LIMITS)]
+
+    with pytest.raises(ValueError, match=r"days since 1970, found 1\.7e"):
+        learner.observe(values, [True] * 2, 1.0, [1.0, 1.0], days=[20_000, 1_700_000_000_000])
 
 
 def test_a_correction_takes_back_what_was_observed_before() -> None:
