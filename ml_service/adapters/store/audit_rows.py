@@ -12,6 +12,9 @@ from ml_service.adapters.store.paging import ROWS_AT_ONCE
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.domain.audit import GENESIS, AuditEntry, entry_after
 
+LAST = select(t.audit.c.sequence, t.audit.c.hash).order_by(t.audit.c.sequence.desc()).limit(1)
+INSERT = insert(t.audit)
+
 
 class AuditReading(Look):
     def audit_entries(self, after: int, limit: int | None) -> Iterator[AuditEntry]:
@@ -37,23 +40,21 @@ class AuditWriting(AuditReading, Transaction):
     ) -> tuple[int, str]:
         # The generation row is locked until the commit, so that entries of two processes form one chain.
         self._generation()
-        c = t.audit.c
-        last = self._connection.execute(select(c.sequence, c.hash).order_by(c.sequence.desc()).limit(1)).first()
-        entry = entry_after(
-            (last.sequence, last.hash) if last is not None else (0, GENESIS), at_ms, actor, action, subject, details
-        )
-        self._connection.execute(
-            insert(t.audit).values(
-                sequence=entry.sequence,
-                at_ms=entry.at_ms,
-                actor=entry.actor,
-                action=entry.action,
-                subject=entry.subject,
-                details=canonical(entry.details),
-                previous_hash=entry.previous_hash,
-                hash=entry.hash,
-            )
-        )
+        if self._audit_head is None:
+            last = self._connection.execute(LAST).first()
+            self._audit_head = (last.sequence, last.hash) if last is not None else (0, GENESIS)
+        entry = entry_after(self._audit_head, at_ms, actor, action, subject, details)
+        row = {
+            "sequence": entry.sequence,
+            "at_ms": entry.at_ms,
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "details": canonical(entry.details),
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        }
+        self._connection.execute(INSERT, row)
         self._audit_head = (entry.sequence, entry.hash)
         return self._audit_head
 

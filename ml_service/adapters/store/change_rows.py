@@ -9,7 +9,7 @@ from ml_service.adapters.store.key_rows import key_from
 from ml_service.adapters.store.kill_rows import kill_from
 from ml_service.adapters.store.threshold_rows import thresholds_from
 from ml_service.adapters.store.transaction import Look
-from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.view import Changes
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.transaction import Look, Transaction
+from ml_service.adapters.store.upserts import insert_or_replace
 
 
 class CursorsReading(Look):
@@ -14,4 +15,4 @@ class CursorsReading(Look):
 
 class CursorsWriting(CursorsReading, Transaction):
     def save_cursor(self, name: str, value: str) -> None:
-        self._upsert(t.cursors, {"name": name}, {"value": value})
+        self._connection.execute(insert_or_replace(self._connection, t.cursors), {"name": name, "value": value})

@@ -4,7 +4,7 @@ from sqlalchemy import delete, select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.ports import Claim
 
 UNDER_WAY_MS_MAX = 60_000

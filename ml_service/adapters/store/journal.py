@@ -36,7 +36,8 @@ from ml_service.adapters.store.codec import (
     outcome_row,
 )
 from ml_service.adapters.store.database import Database, Pooling
-from ml_service.adapters.store.writer import Reported, insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
+from ml_service.adapters.store.writer import Reported
 from ml_service.domain.outcomes import Receipt, StoredOutcome, implausible
 from ml_service.domain.types import Decision, RecordedDecision
 

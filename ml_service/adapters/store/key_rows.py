@@ -6,6 +6,7 @@ from sqlalchemy import select
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical
 from ml_service.adapters.store.transaction import Look, Transaction
+from ml_service.adapters.store.upserts import insert_or_replace
 from ml_service.domain.keys import ApiKey
 
 
@@ -23,6 +24,7 @@ class KeysWriting(KeysReading, Transaction):
 
     def save_key(self, key: ApiKey) -> None:
         row = {
+            "id": key.id,
             "sha256": key.sha256,
             "scope": key.scope,
             "users": canonical(key.users) if key.users is not None else None,
@@ -32,7 +34,7 @@ class KeysWriting(KeysReading, Transaction):
             "revoked_at_ms": key.revoked_at_ms,
             "generation": self._generation(),
         }
-        self._upsert(t.api_keys, {"id": key.id}, row)
+        self._connection.execute(insert_or_replace(self._connection, t.api_keys), row)
 
 
 def key_from(row: Row) -> ApiKey:

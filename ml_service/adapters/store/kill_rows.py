@@ -5,6 +5,7 @@ from sqlalchemy import select
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row
 from ml_service.adapters.store.transaction import Look, Transaction
+from ml_service.adapters.store.upserts import insert_or_replace
 from ml_service.domain.types import Kill
 
 
@@ -16,13 +17,14 @@ class KillReading(Look):
 class KillWriting(KillReading, Transaction):
     def save_kill(self, kill: Kill) -> None:
         row = {
+            "user_id": kill.user_id,
             "on": kill.on,
             "reason": kill.reason,
             "actor": kill.actor,
             "changed_at_ms": kill.changed_at_ms,
             "generation": self._generation(),
         }
-        self._upsert(t.kill_switches, {"user_id": kill.user_id}, row)
+        self._connection.execute(insert_or_replace(self._connection, t.kill_switches), row)
 
 
 def kill_from(row: Row) -> Kill:

@@ -27,7 +27,7 @@ from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.supersession import take_turn_alone
 from ml_service.adapters.store.transaction import Look, Transaction
-from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_replace, insert_or_skip
 from ml_service.domain.adaptation.cycle import Recent, Taught, Waiting
 from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.learner import Adaptation, Learner
@@ -130,6 +130,15 @@ PERCENT = {
     # The scope's own measure goes before that of all symbols together.
     "pooled_at_ms": func.coalesce(t.outcomes.c.percent_per_r, bindparam("percent")),
 }
+INSERT_ADAPTATION = insert(t.adaptations)
+STATE = t.learner_states.c
+OF_STATE = (STATE.user_id == bindparam("of_user"), STATE.symbol == bindparam("of_symbol"))
+FORGET_STATES = delete(t.learner_states).where(
+    *OF_STATE,
+    STATE.thresholds_revision.not_in(
+        select(STATE.thresholds_revision).where(*OF_STATE).order_by(STATE.thresholds_revision.desc()).limit(STATES_KEPT)
+    ),
+)
 MARK = {
     column.name: update(t.outcomes)
     .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), column.is_(None))
@@ -288,8 +297,7 @@ class LearnersWriting(LearnersReading, Transaction):
         """Write the revision if it is the next one; False when another was faster."""
         row = learner_row(learner)
         if learner.revision == 1:
-            taken = insert_or_skip(self._connection, t.learners).returning(t.learners.c.revision)
-            return self._connection.execute(taken, [row]).first() is not None
+            return self._connection.execute(insert_or_skip(self._connection, t.learners), row).rowcount == 1
         condition = {
             "of_user": learner.user_id,
             "of_symbol": learner.symbol,
@@ -320,37 +328,27 @@ class LearnersWriting(LearnersReading, Transaction):
             self._connection.execute(update(o).where(o.c.id.in_(part)).values({mark(symbol).name: SKIPPED}))
 
     def save_adaptation(self, adaptation: Adaptation, state_before: Learned | None) -> None:
-        self._connection.execute(
-            insert(t.adaptations).values(
-                user_id=adaptation.user_id,
-                id=adaptation.id,
-                symbol=adaptation.symbol,
-                at_ms=adaptation.at_ms,
-                verdict=adaptation.verdict,
-                revision_before=adaptation.revision_before,
-                revision=adaptation.revision,
-                explanation=canonical(adaptation.explanation),
-                undone_by=None,
-            )
-        )
-        c = t.learner_states.c
-        scope = {"user_id": adaptation.user_id, "symbol": adaptation.symbol}
+        row = {
+            "user_id": adaptation.user_id,
+            "id": adaptation.id,
+            "symbol": adaptation.symbol,
+            "at_ms": adaptation.at_ms,
+            "verdict": adaptation.verdict,
+            "revision_before": adaptation.revision_before,
+            "revision": adaptation.revision,
+            "explanation": canonical(adaptation.explanation),
+            "undone_by": None,
+        }
+        self._connection.execute(INSERT_ADAPTATION, row)
         if state_before is not None:
-            key = {**scope, "thresholds_revision": adaptation.revision_before}
-            self._upsert(t.learner_states, key, {"state": learned_bytes(state_before)})
-        kept = (
-            select(c.thresholds_revision)
-            .where(c.user_id == adaptation.user_id, c.symbol == adaptation.symbol)
-            .order_by(c.thresholds_revision.desc())
-            .limit(STATES_KEPT)
-        )
-        self._connection.execute(
-            delete(t.learner_states).where(
-                c.user_id == adaptation.user_id,
-                c.symbol == adaptation.symbol,
-                c.thresholds_revision.not_in(kept),
-            )
-        )
+            state = {
+                "user_id": adaptation.user_id,
+                "symbol": adaptation.symbol,
+                "thresholds_revision": adaptation.revision_before,
+                "state": learned_bytes(state_before),
+            }
+            self._connection.execute(insert_or_replace(self._connection, t.learner_states), state)
+        self._connection.execute(FORGET_STATES, {"of_user": adaptation.user_id, "of_symbol": adaptation.symbol})
 
     def mark_undone(self, adaptation: Adaptation, revision: int) -> None:
         c = t.adaptations.c

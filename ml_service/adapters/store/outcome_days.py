@@ -8,9 +8,9 @@ there, does not come by the same one again.
 import secrets
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.upserts import insert_or_replace
 from ml_service.domain.outcomes import DAY_MS
 
 STAMP_BITS = 62
@@ -30,9 +30,7 @@ def stamp_changed(connection: Connection) -> None:
     days = sorted(connection.get_execution_options()[CHANGED])
     if not days:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(t.outcome_days)
     connection.execute(
-        statement.on_conflict_do_update(index_elements=["user_id", "day"], set_={"stamp": statement.excluded.stamp}),
+        insert_or_replace(connection, t.outcome_days),
         [{"user_id": user_id, "day": day, "stamp": secrets.randbits(STAMP_BITS)} for user_id, day in days],
     )

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import canonical
 from ml_service.adapters.store.transaction import Look, Transaction
-from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
 
 HOUR_MS = 3_600_000
 

@@ -9,7 +9,7 @@ from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
-from ml_service.adapters.store.writer import insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.types import Thresholds
 from ml_service.ports import Page
 
@@ -18,6 +18,13 @@ NEWEST = (
     .where(t.thresholds.c.user_id == bindparam("user_id"), t.thresholds.c.symbol == bindparam("symbol"))
     .order_by(t.thresholds.c.revision.desc())
     .limit(1)
+)
+
+INSERT = insert(t.thresholds)
+MOVE_HEAD = update(t.threshold_heads).where(
+    t.threshold_heads.c.user_id == bindparam("of_user"),
+    t.threshold_heads.c.symbol == bindparam("of_symbol"),
+    t.threshold_heads.c.revision == bindparam("revision_before"),
 )
 
 
@@ -71,29 +78,21 @@ class ThresholdsWriting(ThresholdsReading, Transaction):
         return self.thresholds_revision(user_id, symbol, revision) if revision is not None else None
 
     def save_thresholds(self, thresholds: Thresholds) -> bool:
-        heads = t.threshold_heads
-        generation = self._generation()
         scope = {"user_id": thresholds.user_id, "symbol": thresholds.symbol}
+        head = {"revision": thresholds.revision, "generation": self._generation()}
         if thresholds.revision == 1:
-            row = {**scope, "revision": 1, "generation": generation}
-            taken = insert_or_skip(self._connection, heads).returning(heads.c.revision)
-            moved = self._connection.execute(taken, [row]).first() is not None
+            done = self._connection.execute(insert_or_skip(self._connection, t.threshold_heads), {**scope, **head})
         else:
-            moved = (
-                self._connection.execute(
-                    update(heads)
-                    .where(
-                        heads.c.user_id == thresholds.user_id,
-                        heads.c.symbol == thresholds.symbol,
-                        heads.c.revision == thresholds.revision - 1,
-                    )
-                    .values(revision=thresholds.revision, generation=generation)
-                ).rowcount
-                == 1
-            )
-        if moved:
-            self._connection.execute(insert(t.thresholds).values(**thresholds_row(thresholds)))
-        return moved
+            condition = {
+                "of_user": thresholds.user_id,
+                "of_symbol": thresholds.symbol,
+                "revision_before": thresholds.revision - 1,
+            }
+            done = self._connection.execute(MOVE_HEAD, {**head, **condition})
+        if done.rowcount != 1:
+            return False
+        self._connection.execute(INSERT, thresholds_row(thresholds))
+        return True
 
 
 def thresholds_row(thresholds: Thresholds) -> dict[str, Any]:

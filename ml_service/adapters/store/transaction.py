@@ -1,15 +1,16 @@
 """What the rows of every noun stand on: a look at the database, and a transaction that changes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, update
+from sqlalchemy import Connection, Select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row
-from ml_service.adapters.store.writer import insert_or_skip
 
 Built = TypeVar("Built")
+
+NEXT_GENERATION = update(t.generations).values(value=t.generations.c.value + 1).returning(t.generations.c.value)
 
 
 class Look:
@@ -37,13 +38,5 @@ class Transaction(Look):
     def _generation(self) -> int:
         """The generation this transaction becomes; moved once, with the commit."""
         if self._generation_moved is None:
-            g = t.generations
-            self._generation_moved = self._connection.execute(
-                update(g).values(value=g.c.value + 1).returning(g.c.value)
-            ).scalar_one()
+            self._generation_moved = self._connection.execute(NEXT_GENERATION).scalar_one()
         return self._generation_moved
-
-    def _upsert(self, table: Any, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        where = and_(*(table.c[name] == value for name, value in key.items()))
-        if self._connection.execute(insert_or_skip(self._connection, table).values(**key, **values)).rowcount != 1:
-            self._connection.execute(update(table).where(where).values(**values))

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import (
@@ -28,6 +27,7 @@ from ml_service.adapters.store.supersession import (
     take_turns,
     told,
 )
+from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.events import Event, JournalConflictFound, OutcomeReported
 from ml_service.domain.ids import made_at_ms
 from ml_service.domain.lessons import lesson_of
@@ -45,6 +45,7 @@ from ml_service.domain.types import ANY_SYMBOL, Decision, RecordedDecision
 Row = dict[str, Any]
 
 COLUMNS = tuple(column.name for column in t.decisions.columns)
+INSERT_EVENT = insert(t.events)
 ROWS_AT_ONCE = 500
 
 
@@ -54,12 +55,6 @@ class Reported:
 
     outcome: Outcome
     received_at_ms: int
-
-
-def insert_or_skip(connection: Connection, table: Any) -> Any:
-    """An insert that leaves a row alone that is already there."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
 
 
 # ---- decisions
@@ -348,7 +343,7 @@ def reported(stored: StoredOutcome) -> OutcomeReported:
 
 
 def publish(connection: Connection, event: Event, at_ms: int) -> None:
-    connection.execute(insert(t.events), [event_row(event, at_ms)])
+    connection.execute(INSERT_EVENT, event_row(event, at_ms))
 
 
 def event_row(event: Event, at_ms: int) -> Row:

@@ -6,6 +6,7 @@ All of it is in units of the learner: `sign · value / spread`, so that a larger
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -122,13 +123,20 @@ def check(parameter: Learnable) -> None:
 
 def drawn(scale: Scale, seed: int, stand_aside: int) -> Matrix:
     """The anchor, those that stand aside, and the rest around the anchor."""
+    return scale.clipped(scale.anchor + distances(seed, scale.anchor.size, stand_aside))
+
+
+@lru_cache(maxsize=64)
+def distances(seed: int, parameters: int, stand_aside: int) -> Matrix:
+    """The same for all symbols of a user, which are adapted one after the other."""
     random = np.random.default_rng([seed, 0])
-    shape = (SIZE, scale.anchor.size)
+    shape = (SIZE, parameters)
     away = random.normal(0.0, DRAWN_SPREADS, shape) * (random.random(shape) >= KEPT_DEFAULT)
     away[0] = 0.0
     if stand_aside:
         away[1 : stand_aside + 1] = np.geomspace(*STAND_ASIDE_SPREADS, stand_aside)[:, None]
-    return scale.clipped(scale.anchor + away)
+    away.flags.writeable = False
+    return away
 
 
 def prior(anchor_share: float, stand_aside: int) -> Vector:
