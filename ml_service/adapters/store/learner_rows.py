@@ -143,15 +143,19 @@ MARK = {
     column.name: update(t.outcomes)
     .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), column.is_(None))
     .values({column.name: bindparam("at_ms"), "percent_per_r": PERCENT[column.name]})
-    .returning(t.outcomes.c.user_id, t.outcomes.c.effective_at_ms, t.outcomes.c.risk)
     for column in MARKS
 }
+WITHOUT_RISK = (
+    select(t.outcomes.c.effective_at_ms)
+    .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), t.outcomes.c.risk.is_(None))
+    .distinct()
+)
 
 
-def taught(row: Any) -> Taught:
-    lesson = lesson_from(row.lesson)
+def taught(accepted: Any, pnl: float | None, percent: float | None, risk: float | None, stored: str) -> Taught:
+    lesson = lesson_from(stored)
     assert lesson is not None
-    return Taught(bool(row.accepted), row.pnl, row.pnl_percent, row.risk, lesson)
+    return Taught(bool(accepted), pnl, percent, risk, lesson)
 
 
 class LearnersReading(Look):
@@ -180,12 +184,12 @@ class LearnersReading(Look):
         rows = self._connection.execute(WAITING[mark(symbol).name], scope).all()
         former = self._former(user_id, symbol) if rows else {}
         found = []
-        for row in rows:
+        for id_, effective_at_ms, trade_id, corrects, superseded_by, *teaching in rows:
             # A correction that came first waits for its original.
-            if row.corrects is None or row.trade_id in former:
-                instead_of, percent = former.get(row.trade_id, (None, None))
-                replaced = row.superseded_by is not None
-                found.append(Waiting(row.id, row.effective_at_ms, taught(row), replaced, instead_of, percent))
+            if corrects is None or trade_id in former:
+                instead_of, percent = former.get(trade_id, (None, None))
+                told = taught(*teaching)
+                found.append(Waiting(id_, effective_at_ms, told, superseded_by is not None, instead_of, percent))
         return found
 
     def _former(self, user_id: str, symbol: str) -> dict[str, tuple[Taught | None, float | None]]:
@@ -198,7 +202,8 @@ class LearnersReading(Look):
             for row in rows:
                 learned_at = getattr(row, name)
                 if learned_at is not None and learned_at != SKIPPED and row.lesson is not None:
-                    found[row.newest] = (taught(row), row.percent_per_r)
+                    told = taught(row.accepted, row.pnl, row.pnl_percent, row.risk, row.lesson)
+                    found[row.newest] = (told, row.percent_per_r)
                 else:
                     # It was replaced before it taught anything; perhaps what it had replaced itself did.
                     found.setdefault(row.newest, (None, None))
@@ -312,13 +317,11 @@ class LearnersWriting(LearnersReading, Transaction):
         for start in range(0, len(ids), IDS_AT_ONCE):
             part = list(ids[start : start + IDS_AT_ONCE])
             values = {"ids": part, "at_ms": at_ms, "percent": percent_per_r}
-            done = self._connection.execute(MARK[mark(symbol).name], values).all()
-            if len(done) != len(part):
+            if self._connection.execute(MARK[mark(symbol).name], values).rowcount != len(part):
                 return False
-            for row in done:
-                if row.risk is None:
-                    # What it came to in units of risk is known from here on.
-                    note_changed(self._connection, row.user_id, row.effective_at_ms)
+            # What these came to in units of risk is known from here on.
+            for effective_at_ms in self._connection.execute(WITHOUT_RISK, {"ids": part}).scalars():
+                note_changed(self._connection, user_id, effective_at_ms)
         return True
 
     def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:
