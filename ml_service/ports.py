@@ -13,7 +13,7 @@ from ml_service.domain.events import Event
 from ml_service.domain.exports.table import Column, Row
 from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
-from ml_service.domain.learner import Adaptation, Learner
+from ml_service.domain.learner import Adaptation, CycleRecord, Learner
 from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.performance.trade import ClosedTrade
@@ -110,9 +110,9 @@ class Reading(Protocol):
     def learner(self, user_id: str, symbol: str) -> Learner:
         """As it stands; revision 0 where there is none yet."""
 
-    def scopes_waiting(self, received_before_ms: int | None = None) -> list[tuple[str, str]]:
-        """Every user and symbol with something new to learn from, the users' own for all symbols last; or only those
-        where something has waited since before that time."""
+    def scopes_waiting(self, received_before_ms: int | None = None) -> Mapping[tuple[str, str], int]:
+        """By user and symbol, how many outcomes there are to learn from, the users' own for all symbols among them; or
+        only what has waited since before that time."""
 
     def adapted_at(self) -> Mapping[tuple[str, str], int]:
         """When each user's and symbol's learner was last asked."""
@@ -199,11 +199,6 @@ class Writing(Reading, Protocol):
     def save_learner(self, learner: Learner) -> bool:
         """Write the revision if it is the next one; False when another was faster."""
 
-    def mark_learned(self, user_id: str, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
-        """False when one of the outcomes was learned from by another in the meantime."""
-
-    def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None: ...
-    def save_adaptation(self, adaptation: Adaptation, state_before: Learned | None) -> None: ...
     def mark_undone(self, adaptation: Adaptation, revision: int) -> None: ...
     def lock_jobs(self) -> None:
         """Nobody else opens or cancels a job before this transaction has ended."""
@@ -236,6 +231,8 @@ class Writing(Reading, Protocol):
 class Store(Protocol):
     def read(self) -> AbstractContextManager[Reading]: ...
     def begin(self) -> AbstractContextManager[Writing]: ...
+    def save_cycles(self, records: Sequence[CycleRecord]) -> None:
+        """All of them in one commit. `Overtaken`, and nothing is written, where another was faster with one of them."""
 
 
 class Recorder(Protocol):

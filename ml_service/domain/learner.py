@@ -1,10 +1,13 @@
-"""A scope's learner as it stands between two adaptations, and an adaptation as history keeps it."""
+"""A scope's learner as it stands between two adaptations, an adaptation as history keeps it, and a cycle as it is
+written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml_service.domain.adaptation.learned import Learned
+from ml_service.domain.events import ThresholdsChanged
+from ml_service.domain.types import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,39 @@ class Adaptation:
     explanation: Mapping[str, Any]
     undone_by: int | None = None
     """The revision that took it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the audit is to say of it."""
+
+    at_ms: int
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """New thresholds with all that goes with them."""
+
+    thresholds: Thresholds
+    adaptation: Adaptation
+    state_before: Learned | None
+    event: ThresholdsChanged
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """A cycle as it is to be written: all of it, or nothing."""
+
+    learner: Learner
+    """Its next revision."""
+    observed: Sequence[int]
+    """Outcomes that were learned from …"""
+    skipped: Sequence[int]
+    """… and those that had nothing to teach."""
+    percent_per_r: float
+    move: Move | None

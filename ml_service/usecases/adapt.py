@@ -1,7 +1,7 @@
 """Adapt one scope's thresholds from its outcomes: nothing twice, nothing without a reason, always with a way back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -13,19 +13,20 @@ from ml_service.domain.adaptation.library import Vector
 from ml_service.domain.events import ThresholdsChanged
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
 from ml_service.domain.job import Progress
-from ml_service.domain.learner import Adaptation, Learner
+from ml_service.domain.learner import Adaptation, CycleRecord, Learner, Move, Note
 from ml_service.domain.thresholds import bounded, moved_between
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Thresholds
 from ml_service.errors import Conflict, Overtaken
-from ml_service.ports import Reading, Store, Writing
+from ml_service.ports import Reading, Store
 
 ATTEMPTS = 5
 HOUR_MS = 3_600_000
 CLOCK_SET_BACK_MS = 24 * HOUR_MS
 EARLY = 0.95
 FAILED_TOLD = 20
-TOGETHER_MAX = 12
-"""Scopes in one commit: whoever wants to write meanwhile waits for all of them."""
+SCOPES_MAX = 8
+OUTCOMES_MAX = 150
+"""In one commit. On SQLite every decision that wants to be recorded meanwhile waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,20 @@ def adapted(
     with store.read() as reading:
         tilt = pooled(reading, user_id, rules)
         thoughts = [think(reading, user_id, symbol, tilt, rules, now_ms) for symbol in symbols]
-    if dry_run or all(thought.rests for thought in thoughts):
-        return [thought.found for thought in thoughts]
+    records = (
+        [] if dry_run else [record_of(thought, rules, actor, entropy) for thought in thoughts if not thought.rests]
+    )
     try:
-        with store.begin() as tx:
-            return [
-                thought.found if thought.rests else write(tx, thought, rules, actor, entropy) for thought in thoughts
-            ]
+        if records:
+            store.save_cycles(records)
     except Overtaken:
         return None
+    moves = {record.learner.symbol: record.move for record in records}
+    return [as_written(thought.found, moves.get(thought.found.symbol)) for thought in thoughts]
+
+
+def as_written(found: Adapted, move: Move | None) -> Adapted:
+    return found if move is None else replace(found, thresholds=move.thresholds, adaptation=move.adaptation)
 
 
 def adapt_all(
@@ -134,8 +140,10 @@ def adapt_all(
     """
     waited_ms = int(rules.adaptation.frequency_hours * 3_600_000)
     with store.read() as reading:
-        scopes = reading.scopes_waiting(now_ms() - waited_ms if unasked else None)
+        waiting = reading.scopes_waiting(now_ms() - waited_ms if unasked else None)
         adapted_at = reading.adapted_at()
+    # User by user, the row for all symbols last.
+    scopes = sorted(waiting, key=lambda scope: (scope[0], scope[1] == ANY_SYMBOL, scope[1]))
     if rules.adaptation.pooling == 0.0:
         scopes = [(user_id, symbol) for user_id, symbol in scopes if symbol != ANY_SYMBOL]
     due = [scope for scope in scopes if every or is_due(now_ms() - adapted_at.get(scope, 0), rules)]
@@ -143,7 +151,7 @@ def adapt_all(
     yield Progress(done, len(scopes))
     told: Counter[str] = Counter()
     failed: list[dict[str, str]] = []
-    for user_id, symbols in together(due[:limit]):
+    for user_id, symbols in together(due[:limit], waiting):
         each = adapted(user_id, symbols, rules, actor, now_ms(), store, entropy, dry_run) or []
         told.update(one.explanation.verdict for one in each)
         for symbol in symbols if not each else ():
@@ -175,13 +183,20 @@ def adapt_all(
     yield Progress(len(scopes), len(scopes), result)
 
 
-def together(scopes: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """User by user, the row for all symbols last, in groups that do not keep others from writing for long."""
-    ordered = sorted(scopes, key=lambda scope: (scope[0], scope[1] == ANY_SYMBOL, scope[1]))
-    for user_id, own in groupby(ordered, key=lambda scope: scope[0]):
-        symbols = [symbol for _, symbol in own]
-        for start in range(0, len(symbols), TOGETHER_MAX):
-            yield user_id, symbols[start : start + TOGETHER_MAX]
+def together(
+    scopes: Iterable[tuple[str, str]], waiting: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[str, list[str]]]:
+    """Symbols of one user, in groups that keep nobody else from writing for long."""
+    for user_id, own in groupby(scopes, key=lambda scope: scope[0]):
+        group: list[str] = []
+        outcomes = 0
+        for scope in own:
+            if group and (len(group) == SCOPES_MAX or outcomes + waiting[scope] > OUTCOMES_MAX):
+                yield user_id, group
+                group, outcomes = [], 0
+            group.append(scope[1])
+            outcomes += waiting[scope]
+        yield user_id, group
 
 
 def is_due(since_ms: int, rules: Rules) -> bool:
@@ -239,42 +254,39 @@ def current_thresholds(reading: Reading, user_id: str, symbol: str, rules: Rules
     return Thresholds(user_id, ANY_SYMBOL, 0, defaults, settings_hash=rules.settings_hash)
 
 
-def write(tx: Writing, thought: Thought, rules: Rules, actor: str, entropy: Callable[[int], bytes]) -> Adapted:
+def record_of(thought: Thought, rules: Rules, actor: str, entropy: Callable[[int], bytes]) -> CycleRecord:
     learner, result, found = thought.learner, thought.result, thought.found
     now_ms = max(found.adapted_at_ms, learner.adapted_at_ms)
     document = found.explanation_document
     following = replace(
         learner, revision=learner.revision + 1, learned=result.learned, adapted_at_ms=now_ms, last=document
     )
-    if not tx.save_learner(following):
-        raise Overtaken
-    if not tx.mark_learned(learner.user_id, learner.symbol, result.observed, now_ms, result.percent_per_r):
-        raise Overtaken
-    tx.mark_skipped(learner.symbol, result.skipped)
-    if result.values is None:
-        return found
-    moved = moved_thresholds(found, result, rules, actor, now_ms)
-    if not tx.save_thresholds(moved):
-        raise Overtaken
-    adaptation = Adaptation(
-        user_id=learner.user_id,
-        id=decision_id(now_ms, entropy(ENTROPY_BYTES)),
-        symbol=learner.symbol,
-        at_ms=now_ms,
-        verdict=result.explanation.verdict,
-        revision_before=moved.revision - 1,
-        revision=moved.revision,
-        explanation=document,
-    )
-    tx.save_adaptation(adaptation, learner.learned)
-    tx.publish(ThresholdsChanged(moved.user_id, moved.symbol, moved.revision, moved.source), now_ms)
-    facts = {
-        "revision": moved.revision,
-        "moved": moved_between(found.thresholds.values, moved.values),
-        "adaptation": adaptation.id,
-    }
-    tx.append_audit(now_ms, actor, f"thresholds.{moved.source}", f"{moved.user_id}/{moved.symbol}", facts)
-    return replace(found, thresholds=moved, adaptation=adaptation)
+    move = None
+    if result.values is not None:
+        moved = moved_thresholds(found, result, rules, actor, now_ms)
+        adaptation = Adaptation(
+            user_id=learner.user_id,
+            id=decision_id(now_ms, entropy(ENTROPY_BYTES)),
+            symbol=learner.symbol,
+            at_ms=now_ms,
+            verdict=result.explanation.verdict,
+            revision_before=moved.revision - 1,
+            revision=moved.revision,
+            explanation=document,
+        )
+        facts = {
+            "revision": moved.revision,
+            "moved": moved_between(found.thresholds.values, moved.values),
+            "adaptation": adaptation.id,
+        }
+        move = Move(
+            moved,
+            adaptation,
+            learner.learned,
+            ThresholdsChanged(moved.user_id, moved.symbol, moved.revision, moved.source),
+            Note(now_ms, actor, f"thresholds.{moved.source}", f"{moved.user_id}/{moved.symbol}", facts),
+        )
+    return CycleRecord(following, result.observed, result.skipped, result.percent_per_r, move)
 
 
 def moved_thresholds(found: Adapted, result: Cycle, rules: Rules, actor: str, now_ms: int) -> Thresholds:

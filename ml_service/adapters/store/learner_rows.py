@@ -10,9 +10,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     func,
-    insert,
     not_,
     or_,
     select,
@@ -23,11 +21,9 @@ from sqlalchemy import (
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, canonical, lesson_from
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
-from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
-from ml_service.adapters.store.supersession import take_turn_alone
 from ml_service.adapters.store.transaction import Look, Transaction
-from ml_service.adapters.store.upserts import insert_or_replace, insert_or_skip
+from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.adaptation.cycle import Recent, Taught, Waiting
 from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.learner import Adaptation, Learner
@@ -36,10 +32,8 @@ from ml_service.ports import Page
 
 WAITING_MAX = 10_000
 RECENT = 100
-IDS_AT_ONCE = 5_000
-STATES_KEPT = 3
-SKIPPED = 0
-"""Stands for a time where an outcome had nothing to teach."""
+NEVER = 0
+"""Stands for the time where an outcome had nothing to teach."""
 
 
 TAUGHT = tuple(t.outcomes.c[name] for name in ("accepted", "pnl", "pnl_percent", "risk", "lesson"))
@@ -125,31 +119,6 @@ SAVE_LEARNER = update(t.learners).where(
     t.learners.c.symbol == bindparam("of_symbol"),
     t.learners.c.revision == bindparam("revision_before"),
 )
-PERCENT = {
-    "learned_at_ms": bindparam("percent"),
-    # The scope's own measure goes before that of all symbols together.
-    "pooled_at_ms": func.coalesce(t.outcomes.c.percent_per_r, bindparam("percent")),
-}
-INSERT_ADAPTATION = insert(t.adaptations)
-STATE = t.learner_states.c
-OF_STATE = (STATE.user_id == bindparam("of_user"), STATE.symbol == bindparam("of_symbol"))
-FORGET_STATES = delete(t.learner_states).where(
-    *OF_STATE,
-    STATE.thresholds_revision.not_in(
-        select(STATE.thresholds_revision).where(*OF_STATE).order_by(STATE.thresholds_revision.desc()).limit(STATES_KEPT)
-    ),
-)
-MARK = {
-    column.name: update(t.outcomes)
-    .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), column.is_(None))
-    .values({column.name: bindparam("at_ms"), "percent_per_r": PERCENT[column.name]})
-    for column in MARKS
-}
-WITHOUT_RISK = (
-    select(t.outcomes.c.effective_at_ms)
-    .where(t.outcomes.c.id.in_(bindparam("ids", expanding=True)), t.outcomes.c.risk.is_(None))
-    .distinct()
-)
 
 
 def taught(accepted: Any, pnl: float | None, percent: float | None, risk: float | None, stored: str) -> Taught:
@@ -169,15 +138,17 @@ class LearnersReading(Look):
         rows = self._connection.execute(select(c.user_id, c.symbol, c.adapted_at_ms))
         return {(row.user_id, row.symbol): row.adapted_at_ms for row in rows}
 
-    def scopes_waiting(self, received_before_ms: int | None = None) -> list[tuple[str, str]]:
+    def scopes_waiting(self, received_before_ms: int | None = None) -> dict[tuple[str, str], int]:
         o = t.outcomes.c
-        own = select(o.user_id, o.symbol).where(o.lesson.is_not(None), o.learned_at_ms.is_(None)).distinct()
-        pooled = select(o.user_id).where(o.lesson.is_not(None), o.pooled_at_ms.is_(None)).distinct()
+        own = select(o.user_id, o.symbol, func.count().label("waiting")).group_by(o.user_id, o.symbol)
+        pooled = select(o.user_id, func.count().label("waiting")).group_by(o.user_id)
+        own = own.where(o.lesson.is_not(None), o.learned_at_ms.is_(None))
+        pooled = pooled.where(o.lesson.is_not(None), o.pooled_at_ms.is_(None))
         if received_before_ms is not None:
             own = own.where(o.received_at_ms < received_before_ms)
             pooled = pooled.where(o.received_at_ms < received_before_ms)
-        scopes = [(row.user_id, row.symbol) for row in self._connection.execute(own)]
-        return sorted(scopes) + sorted((row.user_id, ANY_SYMBOL) for row in self._connection.execute(pooled))
+        found = {(row.user_id, row.symbol): row.waiting for row in self._connection.execute(own)}
+        return found | {(row.user_id, ANY_SYMBOL): row.waiting for row in self._connection.execute(pooled)}
 
     def waiting(self, user_id: str, symbol: str) -> list[Waiting]:
         scope = {"user_id": user_id, "symbol": symbol}
@@ -201,7 +172,7 @@ class LearnersReading(Look):
             further = {}
             for row in rows:
                 learned_at = getattr(row, name)
-                if learned_at is not None and learned_at != SKIPPED and row.lesson is not None:
+                if learned_at is not None and learned_at != NEVER and row.lesson is not None:
                     told = taught(row.accepted, row.pnl, row.pnl_percent, row.risk, row.lesson)
                     found[row.newest] = (told, row.percent_per_r)
                 else:
@@ -300,58 +271,13 @@ class LearnersWriting(LearnersReading, Transaction):
 
     def save_learner(self, learner: Learner) -> bool:
         """Write the revision if it is the next one; False when another was faster."""
-        row = learner_row(learner)
-        if learner.revision == 1:
-            return self._connection.execute(insert_or_skip(self._connection, t.learners), row).rowcount == 1
-        condition = {
-            "of_user": learner.user_id,
-            "of_symbol": learner.symbol,
-            "revision_before": learner.revision - 1,
-        }
+        return self._write_learner(learner.revision, learner_row(learner))
+
+    def _write_learner(self, revision: int, row: Row) -> bool:
+        if revision == 1:
+            return self._connection.execute(insert_or_skip(self._connection, t.learners), dict(row)).rowcount == 1
+        condition = {"of_user": row["user_id"], "of_symbol": row["symbol"], "revision_before": revision - 1}
         return self._connection.execute(SAVE_LEARNER, {**row, **condition}).rowcount == 1
-
-    def mark_learned(self, user_id: str, symbol: str, ids: Sequence[int], at_ms: int, percent_per_r: float) -> bool:
-        """False when one of them was learned from by another in the meantime."""
-        # A correction changes rows of the same user one by one, in an order of its own.
-        take_turn_alone(self._connection, user_id)
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            part = list(ids[start : start + IDS_AT_ONCE])
-            values = {"ids": part, "at_ms": at_ms, "percent": percent_per_r}
-            if self._connection.execute(MARK[mark(symbol).name], values).rowcount != len(part):
-                return False
-            # What these came to in units of risk is known from here on.
-            for effective_at_ms in self._connection.execute(WITHOUT_RISK, {"ids": part}).scalars():
-                note_changed(self._connection, user_id, effective_at_ms)
-        return True
-
-    def mark_skipped(self, symbol: str, ids: Sequence[int]) -> None:
-        o = t.outcomes
-        for start in range(0, len(ids), IDS_AT_ONCE):
-            part = list(ids[start : start + IDS_AT_ONCE])
-            self._connection.execute(update(o).where(o.c.id.in_(part)).values({mark(symbol).name: SKIPPED}))
-
-    def save_adaptation(self, adaptation: Adaptation, state_before: Learned | None) -> None:
-        row = {
-            "user_id": adaptation.user_id,
-            "id": adaptation.id,
-            "symbol": adaptation.symbol,
-            "at_ms": adaptation.at_ms,
-            "verdict": adaptation.verdict,
-            "revision_before": adaptation.revision_before,
-            "revision": adaptation.revision,
-            "explanation": canonical(adaptation.explanation),
-            "undone_by": None,
-        }
-        self._connection.execute(INSERT_ADAPTATION, row)
-        if state_before is not None:
-            state = {
-                "user_id": adaptation.user_id,
-                "symbol": adaptation.symbol,
-                "thresholds_revision": adaptation.revision_before,
-                "state": learned_bytes(state_before),
-            }
-            self._connection.execute(insert_or_replace(self._connection, t.learner_states), state)
-        self._connection.execute(FORGET_STATES, {"of_user": adaptation.user_id, "of_symbol": adaptation.symbol})
 
     def mark_undone(self, adaptation: Adaptation, revision: int) -> None:
         c = t.adaptations.c
@@ -386,6 +312,20 @@ def learner_from(row: Row) -> Learner:
         frozen=row["frozen"],
         last=orjson.loads(row["last"]) if row["last"] is not None else None,
     )
+
+
+def adaptation_row(adaptation: Adaptation) -> dict[str, Any]:
+    return {
+        "user_id": adaptation.user_id,
+        "id": adaptation.id,
+        "symbol": adaptation.symbol,
+        "at_ms": adaptation.at_ms,
+        "verdict": adaptation.verdict,
+        "revision_before": adaptation.revision_before,
+        "revision": adaptation.revision,
+        "explanation": canonical(adaptation.explanation),
+        "undone_by": adaptation.undone_by,
+    }
 
 
 def adaptation_from(row: Row) -> Adaptation:

@@ -1,6 +1,6 @@
 """The store, on SQLite and on PostgreSQL: one look, or one transaction, over the rows of every noun."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from ml_service.adapters.store.audit_rows import AuditReading, AuditWriting
 from ml_service.adapters.store.change_rows import ChangesReading
 from ml_service.adapters.store.counts import CountsReading
 from ml_service.adapters.store.cursor_rows import CursorsReading, CursorsWriting
+from ml_service.adapters.store.cycle_rows import CyclesWriting, Ready
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.decision_rows import DecisionsReading
 from ml_service.adapters.store.export_rows import ExportsReading
@@ -23,6 +24,7 @@ from ml_service.adapters.store.threshold_rows import ThresholdsReading, Threshol
 from ml_service.adapters.store.what_if_rows import WhatIfReading
 from ml_service.adapters.store.writer import publish
 from ml_service.domain.events import Event
+from ml_service.domain.learner import CycleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class SqlStore:
         if writing.committed.generation is not None:
             self._on_commit(writing.committed)
 
+    def save_cycles(self, records: Sequence[CycleRecord]) -> None:
+        ready = Ready(records)
+        with self.begin() as writing:
+            writing.save_cycles(ready)
+
 
 class SqlReading(
     ChangesReading,
@@ -75,6 +82,7 @@ class SqlReading(
 
 class SqlWriting(
     SqlReading,
+    CyclesWriting,
     ThresholdsWriting,
     LearnersWriting,
     JobsWriting,

@@ -20,7 +20,7 @@ NEWEST = (
     .limit(1)
 )
 
-INSERT = insert(t.thresholds)
+INSERT_THRESHOLDS = insert(t.thresholds)
 MOVE_HEAD = update(t.threshold_heads).where(
     t.threshold_heads.c.user_id == bindparam("of_user"),
     t.threshold_heads.c.symbol == bindparam("of_symbol"),
@@ -78,6 +78,12 @@ class ThresholdsWriting(ThresholdsReading, Transaction):
         return self.thresholds_revision(user_id, symbol, revision) if revision is not None else None
 
     def save_thresholds(self, thresholds: Thresholds) -> bool:
+        if not self._move_head(thresholds):
+            return False
+        self._connection.execute(INSERT_THRESHOLDS, thresholds_row(thresholds))
+        return True
+
+    def _move_head(self, thresholds: Thresholds) -> bool:
         scope = {"user_id": thresholds.user_id, "symbol": thresholds.symbol}
         head = {"revision": thresholds.revision, "generation": self._generation()}
         if thresholds.revision == 1:
@@ -89,10 +95,7 @@ class ThresholdsWriting(ThresholdsReading, Transaction):
                 "revision_before": thresholds.revision - 1,
             }
             done = self._connection.execute(MOVE_HEAD, {**head, **condition})
-        if done.rowcount != 1:
-            return False
-        self._connection.execute(INSERT, thresholds_row(thresholds))
-        return True
+        return done.rowcount == 1
 
 
 def thresholds_row(thresholds: Thresholds) -> dict[str, Any]:

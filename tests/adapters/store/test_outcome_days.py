@@ -12,6 +12,7 @@ from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import downgrade, upgrade
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.learner import CycleRecord, Learner
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from tests.adapters.store.rows import report
 from tests.builders import NOW_MS, outcome
@@ -94,8 +95,8 @@ def test_a_lesson_that_was_learned_stamps_its_day(database: Database, store: Sql
     with database.read() as connection:
         ids = connection.execute(select(o.id).where(o.trade_id == "t-2")).scalars().all()
 
-    with store.begin() as tx:
-        assert tx.mark_learned("ada", "BTCUSDT", ids, NOW_MS, 1.5)
+    learner = Learner("ada", "BTCUSDT", revision=1, adapted_at_ms=NOW_MS)
+    store.save_cycles([CycleRecord(learner, ids, (), 1.5, None)])
 
     after = stamps(database)
     assert after[TODAY - 1] != before[TODAY - 1]
