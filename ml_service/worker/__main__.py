@@ -32,6 +32,7 @@ def run_worker(settings: Settings) -> None:
                     schedule.run_due(parts)
                     if jobs.work(parts):
                         pause = 0.0
+                    parts.announce()
                 else:
                     pause = PAUSE_SECONDS
             except Unavailable as error:

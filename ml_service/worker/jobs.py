@@ -112,6 +112,8 @@ class JobRunner:
             error=error,
             ended_at_ms=parts.now_ms(),
         )
+        # Whoever hears that it is done decides by what it has changed.
+        parts.announce()
         with parts.store.begin() as tx:
             tx.update_job(ended)
         logger.info("job %s (%s) %s: %s", ended.id, ended.kind, state, result or error or "")

@@ -28,3 +28,5 @@ class Parts:
     stopping: Callable[[], bool]
     tidy: Callable[[int], None]
     """Partitions and checkpoints: what the database wants from time to time."""
+    announce: Callable[[], None]
+    """Lets those who decide know of what was changed."""

@@ -9,7 +9,7 @@ from ml_service.adapters.exports.files import LocalExports
 from ml_service.adapters.leader import FileLeader, PostgresLeader
 from ml_service.adapters.notify.log import LogChannel
 from ml_service.adapters.process import Stop
-from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.shared_page import SharedMark, SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.outbox import SqlOutbox
@@ -35,6 +35,28 @@ class WorkerProcess:
         self.database.close()
 
 
+class Announcer:
+    """Tells the web processes of this host of what has changed: once a round, not with every commit.
+
+    Each time, the decisions under way wait until they have fetched the change; a job commits many times a second.
+    """
+
+    def __init__(self, generation: SharedMark, head: AuditHead) -> None:
+        self._generation = generation
+        self._head = head
+        self._changed = False
+
+    def committed(self, what: Committed) -> None:
+        self._changed = True
+        if what.audit_head is not None:
+            self._head.remember(*what.audit_head)
+
+    def announce(self) -> None:
+        if self._changed:
+            self._changed = False
+            self._generation.bump()
+
+
 def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
     logs.configure(
         settings.logging.level,
@@ -47,17 +69,10 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
     # Nobody waits for an answer here, so a long statement may take its time.
     database = Database(settings.database_url, Pooling(size=3, overflow=2, answer_timeout_ms=15_000))
     page = SharedPage(settings.data_dir / "shared.page")
-    generation = page.mark("generation")
     simulated_ms = simulated(settings, page)
 
-    head = AuditHead(settings.data_dir)
-
-    def committed(what: Committed) -> None:
-        generation.bump()
-        if what.audit_head is not None:
-            head.remember(*what.audit_head)
-
-    store = SqlStore(database, committed)
+    announcer = Announcer(page.mark("generation"), AuditHead(settings.data_dir))
+    store = SqlStore(database, announcer.committed)
     retention = SqlRetention(database)
     trades = settings.trades
     parts = Parts(
@@ -77,6 +92,7 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         simulated_ms=simulated_ms,
         stopping=stopping.is_set,
         tidy=retention.tidy,
+        announce=announcer.announce,
     )
     leader = FileLeader(settings.data_dir / "worker.lock") if database.is_sqlite else PostgresLeader(database.engine)
     return WorkerProcess(parts, leader, database)

@@ -34,6 +34,8 @@ class Bench:
     stopping: bool = False
     alerts: Alerts = field(default_factory=Alerts)
     tidied: list[int] = field(default_factory=list)
+    announced: list[int] = field(default_factory=list)
+    """How many jobs were still open at each announcement."""
 
     def __post_init__(self) -> None:
         self.store = SqlStore(self.database)
@@ -54,7 +56,12 @@ class Bench:
             simulated_ms=lambda: self.simulated_ms,
             stopping=lambda: self.stopping,
             tidy=self.tidied.append,
+            announce=lambda: self.announced.append(self.open_jobs()),
         )
+
+    def open_jobs(self) -> int:
+        with self.store.read() as reading:
+            return len(reading.open_jobs())
 
 
 @pytest.fixture

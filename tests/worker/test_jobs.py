@@ -56,6 +56,15 @@ def test_a_job_runs_to_its_result(busy: Bench) -> None:
     assert sum(done.result["verdicts"].values()) == 3
 
 
+def test_what_a_job_changed_is_announced_before_it_is_told_to_be_done(busy: Bench) -> None:
+    opened(busy)
+
+    finish(JobRunner(), busy)
+
+    assert busy.announced == [1]
+    assert busy.open_jobs() == 0
+
+
 def test_what_was_asked_already_is_not_done_twice(busy: Bench) -> None:
     first, _ = opened(busy)
     again, new = opened(busy)
