@@ -89,6 +89,9 @@ ROWS = (
     ),
     Row("accepted only, already right", Life(worlds.rightly_set, rejected_known=False), (Bar("loss", 2.0),)),
     Row("accepted only, switch", Life(worlds.switching, rejected_known=False), (Bar("gain", -1.0),)),
+    Row("stationary, by the score", Life(worlds.stationary, options={"utility": "score"}), ()),
+    Row("already right, by the score", Life(worlds.rightly_set, options={"utility": "score"}), ()),
+    Row("noise, by the score", Life(worlds.pure_noise, options={"utility": "score"}), ()),
     Row("the documents' formula, already right", Life(worlds.rightly_set, formula=True), ()),
     Row("the documents' formula, stationary", Life(worlds.stationary, formula=True), ()),
 )

@@ -131,6 +131,7 @@ class AdaptationSettings(Section):
     span_share_max: float = number(POLICY.span_share_max, 0, 1)
     change_share_min: float = number(POLICY.change_share_min, 0, 1)
     cooldown_hours: float = number(POLICY.cooldown_hours, 0, 8_760)
+    utility: Annotated[Literal["net_r", "score"], Lower] = POLICY.utility
     score_weights: ScoreWeights = ScoreWeights()
 
 

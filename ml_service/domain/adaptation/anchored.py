@@ -33,6 +33,7 @@ from ml_service.domain.adaptation.library import (
 from ml_service.domain.adaptation.presets import PRESETS, Options, Preset
 from ml_service.domain.adaptation.telling import Step, told
 from ml_service.domain.adaptation.tide import Tide
+from ml_service.domain.adaptation.utility import worth_of
 
 R_CLIP = 4.0
 PROPENSITY_MIN = 0.1
@@ -320,6 +321,8 @@ class Anchored:
 
     def _settle(self, seen: Seen, periods: Sequence[tuple[int, int, int]]) -> None:
         memory = self.memory
+        worth = worth_of(memory.evidence, self.options.score_weights) if self.options.utility == "score" else None
+        seen = seen if worth is None else replace(seen, results=worth.of(seen.results))
         tide, common = memory.tide, np.zeros(len(seen))
         for _, start, end in periods:
             results = seen.results[start:end][seen.strength[start:end] > 0.0]

@@ -161,6 +161,8 @@ def options_of(rules: AdaptationPolicy) -> Options:
         span_share_max=rules.span_share_max,
         change_min=rules.change_share_min,
         pooled=rules.pooling,
+        utility=rules.utility,
+        score_weights=rules.score_weights,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ml_service.domain.adaptation.utility import Utility
 from ml_service.domain.performance.score import SCORE_WEIGHTS
 from ml_service.domain.types import GatePolicy
 from ml_service.errors import FieldError
@@ -28,6 +29,8 @@ class AdaptationPolicy:
     change_share_min: float = 0.005
     """Moves below this share wait until they add up."""
     cooldown_hours: float = 48.0
+    utility: Utility = "net_r"
+    """What the anchored algorithm counts: results in R, or what they do to the composite score."""
     score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))
 
 

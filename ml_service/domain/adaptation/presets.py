@@ -1,10 +1,12 @@
 """How boldly a learner moves, and what it does where the evidence is thin."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from ml_service.domain.adaptation.library import STAND_ASIDE
+from ml_service.domain.adaptation.utility import Utility
+from ml_service.domain.performance.score import SCORE_WEIGHTS
 
 PresetName = Literal["cautious", "balanced", "eager"]
 
@@ -45,12 +47,17 @@ class Options:
     """How much the evidence of the user's other symbols counts."""
     cooldown_days: int = 7
     """After a rollback or an undo."""
+    utility: Utility = "net_r"
+    """What counts: results in R, or what they do to the composite score."""
+    score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))
 
     def __post_init__(self) -> None:
         for name, low, high in RANGES:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name}: expected a number between {low:g} and {high:g}, found {value}")
+        if self.utility not in get_args(Utility):
+            raise ValueError(f"utility: expected one of {', '.join(get_args(Utility))}, found {self.utility!r}")
 
 
 RANGES = (
