@@ -324,7 +324,8 @@ def lane_sizes(settings: Settings) -> dict[LaneName, LaneSize]:
         "decide": LaneSize(server.decision_slots, server.decision_waiting, wait_ms),
         "record": LaneSize(server.store_slots, server.outcome_waiting, wait_ms * 20),
         "store": LaneSize(server.store_slots, server.store_slots, wait_ms * 10),
-        "slow": LaneSize(server.slow_slots, 0, wait_ms),
+        # Short work among it, such as one scope's adaptation, is worth a wait behind the long.
+        "slow": LaneSize(server.slow_slots, 8 * server.slow_slots, wait_ms * 10),
         "shed": LaneSize(1, server.threads, SHED_WAIT_MS),
     }
 

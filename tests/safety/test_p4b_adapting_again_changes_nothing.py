@@ -77,6 +77,18 @@ def test_eight_at_once_from_several_processes_equal_one(either: Service) -> None
     assert_learned_once(either, bot)
 
 
+def test_a_bot_that_asks_for_ten_symbols_at_once_is_turned_away_from_none(either: Service) -> None:
+    bot = Bot(either)
+    symbols = [f"COIN{number}USDT" for number in range(10)]
+    for symbol in symbols:
+        bot.trade(DAYS, symbol)
+
+    with ThreadPoolExecutor(len(symbols)) as pool:
+        told = list(pool.map(lambda symbol: one_call(either, bot.path("adapt"), {"symbol": symbol}), symbols))
+
+    assert [answer.status_code for answer in told] == [200] * len(symbols)
+
+
 def test_a_storm_of_a_hundred_leaves_one_adaptation_for_each_piece_of_evidence(either: Service) -> None:
     bots = [Bot(either, user) for user in ("ada", "bob")]
     for bot in bots:
