@@ -27,6 +27,13 @@ ADDED = (
 )
 
 FOUND_BY = (
+    (
+        "outcomes_not_learned",
+        ("user_id", "symbol", "effective_at_ms", "id"),
+        "lesson IS NOT NULL AND learned_at_ms IS NULL",
+    ),
+    ("outcomes_not_pooled", ("user_id", "effective_at_ms", "id"), "lesson IS NOT NULL AND pooled_at_ms IS NULL"),
+    ("outcomes_in_quarantine", ("user_id", "received_at_ms"), "quarantined IS NOT NULL"),
     ("outcomes_by_decision", ("user_id", "matched_decision_id", "accepted"), "matched_decision_id IS NOT NULL"),
     ("outcomes_by_replacement", ("user_id", "superseded_by"), "superseded_by IS NOT NULL"),
     ("outcomes_by_correction", ("user_id", "corrects"), "corrects IS NOT NULL"),
@@ -45,15 +52,7 @@ STAMP_DAYS = """
 def upgrade() -> None:
     for name, kind in ADDED:
         op.add_column("outcomes", sa.Column(name, kind))
-    for mark in ("learned", "pooled"):
-        waiting = sa.text(f"lesson IS NOT NULL AND {mark}_at_ms IS NULL")
-        op.create_index(
-            f"outcomes_not_{mark}",
-            "outcomes",
-            ["user_id", "symbol"],
-            sqlite_where=waiting,
-            postgresql_where=waiting,
-        )
+    op.create_index("outcomes_by_symbol", "outcomes", ["user_id", "symbol", "effective_at_ms", "id"])
     for index, columns, condition in FOUND_BY:
         op.create_index(
             index,
@@ -125,7 +124,6 @@ def downgrade() -> None:
         op.drop_table(table)
     for index, _, _ in FOUND_BY:
         op.drop_index(index, "outcomes")
-    for mark in ("learned", "pooled"):
-        op.drop_index(f"outcomes_not_{mark}", "outcomes")
+    op.drop_index("outcomes_by_symbol", "outcomes")
     for name, _ in reversed(ADDED):
         op.drop_column("outcomes", name)

@@ -72,14 +72,14 @@ def recent_query(column: Any, ahead: bool) -> Select[Any]:
     """The last ones. What claims to come from the future stands where it arrived: else it would be among them for
     years."""
     o = t.outcomes.c
-    claimed = and_(func.coalesce(o.quarantined, "") == "from_the_future", o.released_at_ms.is_(None))
+    claimed = and_(o.quarantined == "from_the_future", o.released_at_ms.is_(None))
     moment = o.received_at_ms if ahead else o.effective_at_ms
     query = select(o.id, moment.label("moment"), o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
     if ahead:
         oldest: Any = bindparam("oldest_ms")
         query = query.where(of_scope(column), claimed, o.effective_at_ms >= oldest, o.received_at_ms >= oldest)
     else:
-        query = query.where(of_scope(column), not_(claimed))
+        query = query.where(of_scope(column), or_(o.quarantined.is_(None), not_(claimed)))
     return query.order_by(moment.desc(), o.id.desc()).limit(RECENT)
 
 

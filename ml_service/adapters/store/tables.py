@@ -137,19 +137,14 @@ outcomes = Table(
     Column("percent_per_r", Float),
     Index("outcomes_by_trade", "user_id", "trade_id", unique=True),
     Index("outcomes_by_time", "user_id", "effective_at_ms", "id"),
+    Index("outcomes_by_symbol", "user_id", "symbol", "effective_at_ms", "id"),
 )
 
-for mark in (outcomes.c.learned_at_ms, outcomes.c.pooled_at_ms):
-    waiting = outcomes.c.lesson.is_not(None) & mark.is_(None)
-    Index(
-        f"outcomes_not_{mark.name.removesuffix('_at_ms')}",
-        outcomes.c.user_id,
-        outcomes.c.symbol,
-        sqlite_where=waiting,
-        postgresql_where=waiting,
-    )
-
+TEACHES = outcomes.c.lesson.is_not(None)
 for name, columns, condition in (
+    ("outcomes_not_learned", ("symbol", "effective_at_ms", "id"), TEACHES & outcomes.c.learned_at_ms.is_(None)),
+    ("outcomes_not_pooled", ("effective_at_ms", "id"), TEACHES & outcomes.c.pooled_at_ms.is_(None)),
+    ("outcomes_in_quarantine", ("received_at_ms",), outcomes.c.quarantined.is_not(None)),
     ("outcomes_by_decision", ("matched_decision_id", "accepted"), outcomes.c.matched_decision_id.is_not(None)),
     ("outcomes_by_replacement", ("superseded_by",), outcomes.c.superseded_by.is_not(None)),
     ("outcomes_by_correction", ("corrects",), outcomes.c.corrects.is_not(None)),
