@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ml_service.domain.exploration import with_exploration
 from ml_service.domain.gate import decide
 from ml_service.domain.outcomes import Outcome
 from ml_service.domain.parameters import PARAMETERS
@@ -87,6 +88,13 @@ def taken(decision_id: str, at_ms: int = NOW_MS, symbol: str = "BTCUSDT", action
 
 def rejected(decision_id: str, at_ms: int = NOW_MS, symbol: str = "BTCUSDT", action: Action = "BUY") -> Decision:
     return decision(decision_id, at_ms=at_ms, judged=signal(action, symbol=symbol, confidence=0.1))
+
+
+def drawn(share: float, decision_id: str = "d-1", judged: Signal | None = None, **fields: Any) -> Decision:
+    """A decision as it comes out while that share of the refused signals is taken all the same."""
+    made = decision(decision_id, judged=judged if judged is not None else signal(confidence=0.1), **fields)
+    verdict = with_exploration(made.verdict, share, made.signal, made.user_id, decision_id, killed=made.killed)
+    return replace(made, verdict=verdict)
 
 
 def outcome(trade_id: str = "t-1", user_id: str = "ada", **fields: Any) -> Outcome:

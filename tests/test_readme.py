@@ -71,7 +71,7 @@ def test_every_event_is_described(event: type) -> None:
     assert f"`{event.kind}`" in README  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("code", ["all_passed", "limit_missed", "parameter_missing", *PLAIN])
+@pytest.mark.parametrize("code", ["all_passed", "limit_missed", "explored", "parameter_missing", *PLAIN])
 def test_every_code_of_a_decision_is_described(code: str) -> None:
     assert f"`{code}`" in README
 

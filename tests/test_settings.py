@@ -795,3 +795,31 @@ def test_any_environment_gives_settings_or_says_what_is_wrong(environ):
         assert len(loaded.hash) == 16
         assert policy_from(loaded.document()) == loaded.gate_policy
         unsafe_start(loaded, seeded_keys=0)
+
+
+# Exploration
+
+
+def test_nothing_is_explored_unless_it_is_asked_for():
+    assert load_settings({}).adaptation_policy.exploration == 0.0
+
+
+@pytest.mark.parametrize("share", ["-0.01", "0.21", "nan", "much"])
+def test_a_share_beyond_a_fifth_is_refused(share):
+    (message,) = mistakes({"ML_SERVICE__ADAPTATION__EXPLORATION": share}).values()
+
+    assert "from 0 to 0.2" in message
+
+
+def test_whoever_starts_the_service_is_told_that_it_explores():
+    loaded = load_settings({"ML_SERVICE__ADAPTATION__EXPLORATION": "0.05"})
+
+    assert loaded.adaptation_policy.exploration == 0.05
+    assert loaded.notices == ("adaptation.exploration is on: 5 % of the signals that miss a limit are taken to learn",)
+
+
+def test_exploration_is_taken_over_while_running_and_changes_the_hash():
+    old, new = load_settings({}), load_settings({"ML_SERVICE__ADAPTATION__EXPLORATION": "0.05"})
+
+    assert (changed_paths(old, new), needs_restart(old, new)) == (("adaptation.exploration",), ())
+    assert old.hash != new.hash

@@ -120,9 +120,9 @@ class LiveSnapshot:
     def is_stale(self) -> bool:
         return self._failing or self.age_ms() > STALE_AFTER_MS
 
-    def use_settings(self, policy: GatePolicy, settings_hash: str) -> None:
+    def use_settings(self, policy: GatePolicy, settings_hash: str, exploration: float) -> None:
         with self._writing:
-            self._view = replace(self._view, policy=policy, settings_hash=settings_hash)
+            self._view = replace(self._view, policy=policy, settings_hash=settings_hash, exploration=exploration)
 
     # ---- keeping it new
 

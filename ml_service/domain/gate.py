@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ml_service.domain.exploration import chance_of
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.parameters.spec import Parameter, meets
 from ml_service.domain.types import (
@@ -103,7 +104,9 @@ def told(verdict: Verdict) -> str:
         case "all_passed":
             return "take: every limit that the signal speaks to is met" + unheard_note(verdict)
         case "limit_missed":
-            return "reject: " + "; ".join(missed(reason) for reason in verdict.reasons if reason.verdict == "fail")
+            return f"reject: {all_missed(verdict)}"
+        case "explored":
+            return f"take: explored although {all_missed(verdict)}{chance_note(verdict)}"
         case "parameter_missing":
             return f"{verdict.decision}: a value that the settings demand is missing" + unheard_note(verdict)
         case code:
@@ -120,11 +123,20 @@ PLAIN = {
 }
 
 
+def all_missed(verdict: Verdict) -> str:
+    return "; ".join(missed(reason) for reason in verdict.reasons if reason.verdict == "fail")
+
+
 def missed(reason: Reason) -> str:
     assert reason.value is not None
     assert reason.limit is not None
     name = (reason.parameter or "").removesuffix("_threshold")
     return f"{name} {reason.value:g} misses its limit {reason.limit:g}"
+
+
+def chance_note(verdict: Verdict) -> str:
+    chance = chance_of(verdict)
+    return f" ({100.0 * chance:g} % of such signals are taken, to learn from them)" if chance is not None else ""
 
 
 def unheard_note(verdict: Verdict) -> str:

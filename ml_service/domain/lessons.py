@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ml_service.domain.exploration import chance_of
 from ml_service.domain.gate import carried_value
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import Decision, Forecast, Signal
@@ -32,11 +33,13 @@ def lesson_of(decision: Decision) -> Lesson | None:
     values = faced(decision.signal, decision.forecast)
     if values is None:
         return None
+    chance = chance_of(decision.verdict)
     return Lesson(
         values=values,
         thresholds_symbol=decision.thresholds.symbol,
         thresholds_revision=decision.thresholds.revision,
         taken=decision.verdict.decision == "take",
+        propensity=1.0 if chance is None else chance,
         risk=positive(decision.signal.details.get("risk")),
         risk_percent=stop_distance(decision.signal.details),
         regime=decision.forecast.regime if decision.forecast is not None else None,

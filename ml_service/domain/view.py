@@ -41,6 +41,8 @@ class View:
     local_kills: Mapping[str, LocalKill] = field(default_factory=dict)
     """What this host's kill file says."""
     kill_file_unreadable: bool = False
+    exploration: float = 0.0
+    """The share of the refused signals that is taken all the same, under these very settings."""
 
     def thresholds_for(self, user_id: str, symbol: str) -> Thresholds:
         """A symbol follows its user's row for all symbols until it has moved by itself."""

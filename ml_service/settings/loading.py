@@ -36,7 +36,7 @@ def load_settings(environ: Mapping[str, str] | None = None, file: Path | None = 
             wrong.add(group_of(given.path))
 
     try:
-        settings = Settings(**nested(values), notices=variables.notices)
+        settings = Settings(**nested(values), notices=(*variables.notices, *notices_of(values)))
     except ValidationError as error:
         # What a wrong value would have been is unknown, so its group is not asked for contradictions.
         mistakes += [
@@ -47,6 +47,13 @@ def load_settings(environ: Mapping[str, str] | None = None, file: Path | None = 
     if mistakes:
         raise Misconfigured(tuple(mistakes))
     return settings
+
+
+def notices_of(values: Mapping[str, Any]) -> tuple[str, ...]:
+    share = values.get("adaptation.exploration", 0.0)
+    if share == 0.0:
+        return ()
+    return (f"adaptation.exploration is on: {100.0 * share:g} % of the signals that miss a limit are taken to learn",)
 
 
 def from_named_file(environ: Mapping[str, str], file: Path | None) -> Layer:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from ml_service.domain.exploration import with_exploration
 from ml_service.domain.gate import decide
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
 from ml_service.domain.types import Decision, Kept, Reason, RecordedDecision, Signal, Verdict
@@ -67,13 +68,15 @@ def judged(
 ) -> Decision:
     thresholds = view.thresholds_for(user_id, asked.signal.symbol)
     killed = view.killed(user_id)
+    name = asked.decision_id or decision_id(clock.now_ms, entropy(ENTROPY_BYTES))
+    verdict = decide(asked.signal, thresholds.values, view.policy, killed=killed)
     return Decision(
         user_id=user_id,
-        decision_id=asked.decision_id or decision_id(clock.now_ms, entropy(ENTROPY_BYTES)),
+        decision_id=name,
         named_by_caller=asked.decision_id is not None,
         evaluated_at_ms=clock.now_ms,
         signal=asked.signal,
-        verdict=decide(asked.signal, thresholds.values, view.policy, killed=killed),
+        verdict=with_exploration(verdict, view.exploration, asked.signal, user_id, name, killed=killed),
         thresholds=thresholds,
         settings_hash=view.settings_hash,
         killed=killed,

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from ml_service.domain.exploration import share_from, with_exploration
 from ml_service.domain.gate import decide
 from ml_service.domain.thresholds import bounded, policy_from
-from ml_service.domain.types import Decision, GatePolicy
+from ml_service.domain.types import Decision, GatePolicy, Verdict
 from ml_service.domain.view import default_thresholds
 from ml_service.errors import NotFound
 from ml_service.ports import Reading, Store
@@ -21,6 +23,13 @@ class Replayed:
         return not self.differences
 
 
+class Rules(NamedTuple):
+    """What the settings of a decision said."""
+
+    policy: GatePolicy
+    exploration: float
+
+
 def replay_one(user_id: str, decision_id: str, *, store: Store) -> Replayed:
     with store.read() as reading:
         decision = reading.decision(user_id, decision_id)
@@ -30,19 +39,19 @@ def replay_one(user_id: str, decision_id: str, *, store: Store) -> Replayed:
 
 
 def replay_between(since_ms: int, until_ms: int, *, store: Store) -> Iterator[Replayed]:
-    policies: dict[str, GatePolicy | None] = {}
+    known: dict[str, Rules | None] = {}
     with store.read() as reading:
         for decision, untouched in reading.decisions_between(since_ms, until_ms):
-            yield again(decision, untouched, reading, policies)
+            yield again(decision, untouched, reading, known)
 
 
-def again(decision: Decision, untouched: bool, reading: Reading, policies: dict[str, GatePolicy | None]) -> Replayed:
+def again(decision: Decision, untouched: bool, reading: Reading, known: dict[str, Rules | None]) -> Replayed:
     differences = [] if untouched else ["the row was changed after it was written"]
-    policy = known_policy(decision.settings_hash, reading, policies)
-    if policy is None:
+    rules = rules_of(decision.settings_hash, reading, known)
+    if rules is None:
         differences.append(f"no settings document {decision.settings_hash}")
         return Replayed(decision, tuple(differences))
-    values = revision_values(decision, policy, reading)
+    values = revision_values(decision, rules.policy, reading)
     if values is None:
         differences.append(
             f"no revision {decision.thresholds.revision} of the thresholds for {decision.thresholds.symbol}"
@@ -50,7 +59,7 @@ def again(decision: Decision, untouched: bool, reading: Reading, policies: dict[
         return Replayed(decision, tuple(differences))
     if dict(values) != dict(decision.thresholds.values):
         differences.append(f"thresholds: recorded {dict(decision.thresholds.values)}, now {dict(values)}")
-    verdict = decide(decision.signal, values, policy, forecast=decision.forecast, killed=decision.killed)
+    verdict = verdict_under(rules, values, decision)
     if verdict != decision.verdict:
         differences.append(
             f"verdict: recorded {decision.verdict.decision} ({decision.verdict.code}),"
@@ -59,11 +68,11 @@ def again(decision: Decision, untouched: bool, reading: Reading, policies: dict[
     return Replayed(decision, tuple(differences))
 
 
-def known_policy(settings_hash: str, reading: Reading, policies: dict[str, GatePolicy | None]) -> GatePolicy | None:
-    if settings_hash not in policies:
+def rules_of(settings_hash: str, reading: Reading, known: dict[str, Rules | None]) -> Rules | None:
+    if settings_hash not in known:
         document = reading.settings_document(settings_hash)
-        policies[settings_hash] = policy_from(document) if document is not None else None
-    return policies[settings_hash]
+        known[settings_hash] = Rules(policy_from(document), share_from(document)) if document is not None else None
+    return known[settings_hash]
 
 
 def revision_values(decision: Decision, policy: GatePolicy, reading: Reading) -> Mapping[str, float] | None:
@@ -72,3 +81,9 @@ def revision_values(decision: Decision, policy: GatePolicy, reading: Reading) ->
         return default_thresholds(decision.user_id, policy, decision.settings_hash).values
     stored = reading.thresholds_revision(decision.user_id, used.symbol, used.revision)
     return bounded(stored, policy).values if stored is not None else None
+
+
+def verdict_under(rules: Rules, values: Mapping[str, float], decision: Decision) -> Verdict:
+    signal, killed = decision.signal, decision.killed
+    verdict = decide(signal, values, rules.policy, forecast=decision.forecast, killed=killed)
+    return with_exploration(verdict, rules.exploration, signal, decision.user_id, decision.decision_id, killed=killed)

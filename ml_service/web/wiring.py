@@ -74,7 +74,7 @@ class WebProcess:
         self._rollups = LocalRollups(folder)
         self._kill_file = MarkedKillFile(LocalKillFile(folder), self._generation.bump)
         self._snapshot = LiveSnapshot(
-            View(settings.gate_policy, settings.hash),
+            View(settings.gate_policy, settings.hash, exploration=settings.adaptation.exploration),
             self._load,
             self._generation,
             LocalCopy(folder, settings.database_url),
@@ -230,7 +230,7 @@ class WebProcess:
         changed = [path for path in changed_paths(old, loaded) if path not in waiting]
         # The document behind the new hash is stored by the housekeeping, again and again until it is.
         self.settings = new
-        self._snapshot.use_settings(self.settings.gate_policy, self.settings.hash)
+        self._snapshot.use_settings(new.gate_policy, new.hash, new.adaptation.exploration)
         self.parts.live = live(self.settings, seeded)
         self.parts.limiter = limiter(self.settings)
         logs.set_level(self.settings.logging.level)

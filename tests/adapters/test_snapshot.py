@@ -388,10 +388,11 @@ def test_a_kill_in_the_database_reaches_the_view(host: Host) -> None:
 def test_new_settings_are_in_the_next_view_and_stay_there(host: Host) -> None:
     snapshot = host.snapshot()
 
-    snapshot.use_settings(policy(rsi_threshold="reject"), "another-hash")
+    snapshot.use_settings(policy(rsi_threshold="reject"), "another-hash", 0.1)
     host.write(thresholds())
     snapshot.catch_up()
 
     assert snapshot.view().settings_hash == "another-hash"
     assert snapshot.view().policy["rsi_threshold"].on_missing == "reject"
+    assert snapshot.view().exploration == 0.1
     assert revision(snapshot) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ml_service.domain.gate import decide, told
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import Action, Forecast, Reason, Signal, Trade, Verdict
-from tests.builders import policy, signal, values
+from tests.builders import drawn, policy, signal, values
 
 VECTORS = orjson.loads((Path(__file__).resolve().parents[1] / "vectors" / "gate.json").read_bytes())
 """Shared with every client that decides by itself: none of the expectations came from this gate."""
@@ -142,6 +142,26 @@ def test_the_verdict_can_be_told_in_one_sentence() -> None:
     assert told(judged(signal(confidence=0.1))) == "reject: confidence 0.1 misses its limit 0.65"
     assert told(judged(signal("HOLD"))) == "reject: HOLD is not a trade"
     assert "no opinion from" in told(judged(signal(confidence=0.9)))
+
+
+def test_an_explored_signal_is_told_with_the_limits_it_misses_and_the_share() -> None:
+    explored = next(
+        one for one in (drawn(0.07, f"d-{number}").verdict for number in range(200)) if one.decision == "take"
+    )
+
+    assert told(explored) == (
+        "take: explored although confidence 0.1 misses its limit 0.65"
+        " (7 % of such signals are taken, to learn from them)"
+    )
+    assert told(Verdict("take", "explored", ())) == "take: explored although "
+
+
+def test_that_a_refused_signal_was_not_explored_does_not_change_its_sentence() -> None:
+    refused = next(
+        one for one in (drawn(0.07, f"d-{number}").verdict for number in range(200)) if one.decision != "take"
+    )
+
+    assert told(refused) == "reject: confidence 0.1 misses its limit 0.65"
 
 
 # Properties

@@ -85,6 +85,36 @@ def test_a_decision_is_recorded_with_what_it_came_from(embedded: Database) -> No
     assert (found.verdict, found.settings_hash, found.processing_us) == (told.verdict, HASH, 250)
 
 
+def test_a_share_of_the_refused_is_taken_and_recorded_so(embedded: Database) -> None:
+    view = View(policy(), HASH, exploration=0.2)
+    names = [f"d-{number}" for number in range(50)]
+
+    told = ask(*(Asked(BAD, name) for name in names), snapshot=Still(view), recorder=DirectRecorder(embedded))
+
+    assert {one.verdict.code for one in told} == {"explored", "limit_missed"}
+    with SqlStore(embedded).read() as reading:
+        found = [reading.decision("ada", name) for name in names]
+    assert [one.verdict for one in found if one is not None] == [one.verdict for one in told]
+
+
+def test_what_was_explored_once_stays_explored(embedded: Database) -> None:
+    recorder = DirectRecorder(embedded)
+    (first,) = ask(Asked(BAD, "mine"), snapshot=Still(View(policy(), HASH, exploration=1.0)), recorder=recorder)
+
+    (again,) = ask(Asked(BAD, "mine"), snapshot=Still(), recorder=recorder)
+
+    assert (again.verdict.code, again.verdict) == ("explored", first.verdict)
+
+
+def test_under_the_kill_switch_nothing_is_explored(embedded: Database) -> None:
+    view = changed(View(policy(), HASH, exploration=1.0), Changes("s", 1, kills=(kill(),)))
+    closing = signal("SELL", confidence=0.1, reduce_only=True)
+
+    told = ask(Asked(BAD), Asked(closing), snapshot=Still(view), recorder=DirectRecorder(embedded))
+
+    assert [one.verdict.code for one in told] == ["kill_switch", "limit_missed"]
+
+
 def test_under_the_kill_switch_only_what_reduces_risk_is_judged(embedded: Database) -> None:
     view = changed(View(policy(), HASH), Changes("s", 1, kills=(kill(),)))
     closing = signal("SELL", confidence=0.9, reduce_only=True)

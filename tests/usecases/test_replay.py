@@ -14,8 +14,9 @@ from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.gate import decide
 from ml_service.domain.types import Forecast, Signal
 from ml_service.errors import NotFound
+from ml_service.settings.sections import AdaptationSettings
 from ml_service.usecases.replay import replay_between, replay_one
-from tests.builders import HASH, NOW_MS, SETTINGS, decision, policy, rejected, signal, taken, thresholds, values
+from tests.builders import HASH, NOW_MS, SETTINGS, decision, drawn, policy, rejected, signal, taken, thresholds, values
 
 
 @pytest.fixture
@@ -84,6 +85,40 @@ def test_a_decision_that_a_model_judged_comes_out_the_same(embedded: Database, s
     )
 
     assert replay_one("ada", "d-1", store=store).equal
+
+
+def exploring(store: SqlStore, share: float) -> str:
+    """The hash of settings that explore, which the store knows."""
+    chosen = SETTINGS.model_copy(update={"adaptation": AdaptationSettings(exploration=share)})
+    with store.begin() as tx:
+        tx.save_settings_document(chosen.hash, chosen.document(), NOW_MS)
+    return chosen.hash
+
+
+def test_what_was_left_to_chance_comes_out_the_same_under_the_settings_of_each(
+    embedded: Database, store: SqlStore
+) -> None:
+    little, much = exploring(store, 0.1), exploring(store, 0.2)
+    made = [
+        *(rejected(f"off-{number}") for number in range(20)),
+        *(drawn(0.1, f"little-{number}", settings_hash=little) for number in range(40)),
+        *(drawn(0.2, f"much-{number}", settings_hash=much) for number in range(40)),
+    ]
+    write(embedded, *made)
+
+    replayed = list(replay_between(NOW_MS, NOW_MS + 1, store=store))
+
+    assert [one.differences for one in replayed] == [()] * len(made)
+    assert {(one.settings_hash, one.verdict.code) for one in made} == {
+        (HASH, "limit_missed"),
+        *((name, code) for name in (little, much) for code in ("explored", "limit_missed")),
+    }
+
+
+def test_an_exploration_that_the_settings_did_not_ask_for_is_named(embedded: Database, store: SqlStore) -> None:
+    write(embedded, drawn(1.0, "d-1"))
+
+    assert differences(store) == "verdict: recorded take (explored), now reject (limit_missed)"
 
 
 def test_a_decision_is_held_against_the_revision_it_used_and_not_against_the_newest(

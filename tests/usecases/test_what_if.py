@@ -11,7 +11,7 @@ from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.view import View
 from ml_service.errors import InvalidInput
 from ml_service.usecases.what_if import Imagined, what_if
-from tests.builders import HASH, NOW_MS, decision, outcome, policy, signal, thresholds
+from tests.builders import HASH, NOW_MS, decision, drawn, outcome, policy, signal, thresholds
 
 VIEW = View(policy(), HASH)
 
@@ -39,6 +39,18 @@ def test_it_tells_what_would_have_been_gained_and_let_in(embedded: Database, sto
     assert (told.complete, told.without_outcome_complete) == (True, True)
     assert (told.choice.now["confidence_threshold"], told.choice.then["confidence_threshold"]) == (0.65, 0.5)
     assert told.choice.then["rsi_threshold"] == told.choice.now["rsi_threshold"]
+
+
+def test_what_was_explored_was_traded_but_would_not_be_taken_by_thresholds(embedded: Database, store: SqlStore) -> None:
+    recorder = DirectRecorder(embedded)
+    recorder.record([drawn(1.0, name, signal(confidence=0.6)) for name in ("known", "open")], 0)
+    recorder.keep([outcome("known", pnl=2.0, risk=1.0, decision_id="known")], NOW_MS)
+
+    told = ask(store, {"confidence_threshold": 0.5}, replace(VIEW, exploration=1.0))
+
+    assert (told.comparison.taken_now.count, told.comparison.gained.count) == (0, 1)
+    assert told.comparison.gained.counterfactual == 0
+    assert (told.without_outcome, told.flips.newly_taken) == (1, 1)
 
 
 def test_each_symbol_begins_with_the_thresholds_that_decide_for_it_now(embedded: Database, store: SqlStore) -> None:

@@ -77,6 +77,21 @@ def test_decisions_from_before_still_replay_the_same(running: Running, user: str
     assert replayed(running, user, "after") == []
 
 
+def test_exploration_is_turned_on_while_running_and_replays_the_same(running: Running, user: str) -> None:
+    names = [f"{when}-{number}" for when in ("off", "on") for number in range(30)]
+    before = [running.desk.evaluate(user, decision_id=name, rsi=80) for name in names[:30]]
+
+    told = running.reload("adaptation:\n  exploration: 0.2\n")
+
+    after = [running.desk.evaluate(user, decision_id=name, rsi=80) for name in names[30:]]
+    assert (told["changed"], told["needs_restart"]) == (["adaptation.exploration"], [])
+    assert [{one["code"] for one in answers} for answers in (before, after)] == [
+        {"limit_missed"},
+        {"limit_missed", "explored"},
+    ]
+    assert [replayed(running, user, name) for name in names] == [[]] * len(names)
+
+
 def replayed(running: Running, user: str, name: str) -> list[str]:
     """What differs, once the document of new settings is in the database: it comes a moment after the reload."""
     deadline = time.monotonic() + 5

@@ -95,14 +95,17 @@ SPOKEN: dict[str, ReasonVerdict] = {"p": "pass", "f": "fail", "n": "none"}
 
 def result_document(decision: Decision) -> dict[str, Any]:
     reasons = decision.verdict.reasons
+    judged, above = reasons[: len(ORDER)], reasons[len(ORDER) :]
     thresholds = [decision.thresholds.values[name] for name in ORDER]
     document: dict[str, Any] = {"thresholds": thresholds}
-    if len(reasons) == len(ORDER):
+    if len(judged) == len(ORDER):
         # One reason per parameter, in order: its value stands in the input, and a letter says what came of it.
-        document["judged"] = "".join([reason.verdict[0] for reason in reasons])
-        limits = [reason.limit for reason in reasons]
+        document["judged"] = "".join([reason.verdict[0] for reason in judged])
+        limits = [reason.limit for reason in judged]
         if limits != thresholds:
             document["limits"] = limits
+        if above:
+            document["above"] = [list(reason) for reason in above]
     else:
         document["reasons"] = [list(reason) for reason in reasons]
     if decision.named_by_caller:
@@ -124,6 +127,7 @@ def reasons_from(result: dict[str, Any], signal: Signal, forecast: Forecast | No
         verdict = SPOKEN[letter]
         value = None if verdict == "none" else carried_value(PARAMETERS[name], signal, forecast)
         reasons.append(Reason(CODES[name][verdict], verdict, name, value, limit))
+    reasons.extend([Reason(*reason) for reason in result.get("above", ())])
     return tuple(reasons)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ml_service.adapters.store.codec import ORDER, decision_from, decision_row
 from ml_service.domain.gate import decide
 from ml_service.domain.types import Decision, Forecast, Reason, Signal, Thresholds, Verdict
-from tests.builders import decision, policy, rejected, taken, values
+from tests.builders import decision, drawn, policy, rejected, taken, values
 
 numbers = st.none() | st.floats(-1e6, 1e6)
 
@@ -51,6 +51,26 @@ def test_what_follows_from_the_rest_is_not_written(decision: Decision) -> None:
         "judged": "pnnnnn" if decision.verdict.decision == "take" else "fnnnnn",
         "named": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("made", "above"),
+    [
+        (drawn(1.0, "d-1"), [["explored", "pass", None, 1.0, None]]),
+        (drawn(1e-12, "d-1"), [["not_explored", "none", None, 1.0 - 1e-12, None]]),
+    ],
+    ids=["explored", "not explored"],
+)
+def test_what_was_left_to_chance_stands_above_what_was_judged(made: Decision, above: list[list[object]]) -> None:
+    row = decision_row(made)
+
+    assert orjson.loads(row["result"]) == {
+        "thresholds": list(values().values()),
+        "judged": "fnnnnn",
+        "above": above,
+        "named": True,
+    }
+    assert decision_from(row) == made
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.types import Forecast
 from ml_service.ports import Period
 from tests.adapters.store.rows import ALL, write
-from tests.builders import NOW_MS, decision, rejected, signal, taken
+from tests.builders import NOW_MS, decision, drawn, rejected, signal, taken
 
 
 def test_a_decision_comes_back_with_everything_it_came_from(database: Database, store: SqlStore) -> None:
@@ -33,6 +33,18 @@ def test_a_decision_comes_back_with_everything_it_came_from(database: Database, 
     assert found.forecast == made.forecast
     assert (found.thresholds.revision, found.thresholds.values) == (0, made.thresholds.values)
     assert (found.killed, found.degraded, found.snapshot_age_ms) == (True, ("database_away",), 1234)
+
+
+def test_what_was_left_to_chance_comes_back_with_its_chance(database: Database, store: SqlStore) -> None:
+    made = [drawn(0.2, f"d-{number}") for number in range(20)]
+
+    write(database, *made)
+
+    with store.read() as reading:
+        found = [reading.decision("ada", one.decision_id) for one in made]
+        assert all(one is not None and reading.is_untouched(one) for one in found)
+    assert [one.verdict for one in found if one is not None] == [one.verdict for one in made]
+    assert {one.verdict.code for one in made} == {"explored", "limit_missed"}
 
 
 def test_a_decision_of_another_user_is_not_found(database: Database, store: SqlStore) -> None:

@@ -9,7 +9,7 @@ import pytest
 from ml_service.adapters.store.journal import Journal
 from ml_service.adapters.store.writer import Reported
 from ml_service.domain.types import Forecast
-from tests.builders import NOW_MS, decision, outcome, rejected, signal, taken
+from tests.builders import NOW_MS, decision, drawn, outcome, rejected, signal, taken
 from tests.fakes import Mark
 
 
@@ -34,6 +34,16 @@ def test_a_decision_comes_back_as_it_went_in(journal: Journal) -> None:
     assert entry.decision is not None
     assert (entry.decision.signal, entry.decision.verdict) == (made.signal, made.verdict)
     assert entry.decision.forecast == made.forecast
+
+
+def test_an_explored_decision_comes_back_with_its_chance(journal: Journal) -> None:
+    made = drawn(1.0)
+
+    journal.write([[made]])
+
+    (entry,) = journal.oldest("decision", 10)
+    assert entry.decision is not None
+    assert entry.decision.verdict == made.verdict
 
 
 def test_an_outcome_comes_back_as_it_went_in(journal: Journal) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.lessons import lesson_of
 from ml_service.ports import Period
 from tests.adapters.store.rows import ALL, pages, report, write
-from tests.builders import NOW_MS, outcome, taken
+from tests.builders import NOW_MS, drawn, outcome, taken
 
 
 def test_an_outcome_comes_back_as_it_was_reported(database: Database, store: SqlStore) -> None:
@@ -32,6 +33,18 @@ def test_an_outcome_comes_back_as_it_was_reported(database: Database, store: Sql
         (found,) = reading.outcomes("ada", ALL, None, 10).items
     assert found.outcome == told
     assert (found.received_at_ms, found.match, found.quarantined) == (NOW_MS, "none", None)
+
+
+def test_the_chance_of_a_decision_is_kept_beside_its_outcome(database: Database, store: SqlStore) -> None:
+    made = [drawn(0.2, f"d-{number}") for number in range(20)]
+    write(database, *made)
+    report(database, *(outcome(one.decision_id, decision_id=one.decision_id) for one in made))
+
+    with store.read() as reading:
+        found = {one.outcome.trade_id: one.lesson for one in reading.outcomes("ada", ALL, None, 50).items}
+
+    assert found == {one.decision_id: lesson_of(one) for one in made}
+    assert {one.propensity for one in found.values() if one is not None} == {0.2, 0.8}
 
 
 def test_outcomes_go_by_closing_time_else_by_arrival(database: Database, store: SqlStore) -> None:

@@ -64,6 +64,15 @@ def test_a_name_that_no_longer_steers_anything_is_noted(typed: Type, monkeypatch
     assert "note: METRICS_PORT" in ended.out
 
 
+def test_that_signals_are_explored_is_noted(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_SERVICE__ADAPTATION__EXPLORATION", "0.05")
+
+    ended = typed("check-config")
+
+    assert ended.status == 0
+    assert "note: adaptation.exploration is on: 5 %" in ended.out
+
+
 def test_a_keys_file_with_a_mistake_is_refused_without_its_secret(
     typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
