@@ -85,7 +85,7 @@ def test_what_closes_a_position_is_not_explored(killed: bool) -> None:
 
 
 def test_the_draw_is_the_same_on_every_machine() -> None:
-    # What `printf 'ada\\0d-1' | sha256sum` begins with, as far as a float holds it.
+    # What `printf 'ada\0d-1' | sha256sum` begins with, as far as a float holds it.
     assert draw("ada", "d-1") == (0x666E3BAF13C086CF >> 11) / 2**53
 
 
