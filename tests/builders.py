@@ -93,8 +93,7 @@ def rejected(decision_id: str, at_ms: int = NOW_MS, symbol: str = "BTCUSDT", act
 def drawn(share: float, decision_id: str = "d-1", judged: Signal | None = None, **fields: Any) -> Decision:
     """A decision as it comes out while that share of the refused signals is taken all the same."""
     made = decision(decision_id, judged=judged if judged is not None else signal(confidence=0.1), **fields)
-    verdict = with_exploration(made.verdict, share, made.signal, made.user_id, decision_id, killed=made.killed)
-    return replace(made, verdict=verdict)
+    return with_exploration(made, share, policy())
 
 
 def outcome(trade_id: str = "t-1", user_id: str = "ada", **fields: Any) -> Outcome:

@@ -4,26 +4,38 @@ Each such verdict names the chance of its coming out as it did among its reasons
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
-from ml_service.domain.types import Reason, Signal, Verdict
+from ml_service.domain.types import Decision, GatePolicy, Reason, Verdict
 
 EXPLORED = "explored"
 NOT_EXPLORED = "not_explored"
 
 
-def with_exploration(
-    verdict: Verdict, share: float, signal: Signal, user_id: str, decision_id: str, *, killed: bool
-) -> Verdict:
-    """Only a limit that was missed is up for it: what closes a position, and what is asked under the kill switch,
-    stays with the gate."""
-    if share <= 0.0 or verdict.code != "limit_missed" or signal.reduce_only or killed:
-        return verdict
-    if draw(user_id, decision_id) < share:
-        return Verdict("take", EXPLORED, (*verdict.reasons, Reason(EXPLORED, "pass", value=share)))
+def with_exploration(decision: Decision, share: float, policy: GatePolicy) -> Decision:
+    """The decision of the gate, with what the draw makes of it where it is up for one."""
+    verdict = decision.verdict
+    if share <= 0.0 or not may_be_explored(decision, policy):
+        return decision
+    if draw(decision.user_id, decision.decision_id) < share:
+        reasons = (*verdict.reasons, Reason(EXPLORED, "pass", value=share))
+        return replace(decision, verdict=Verdict("take", EXPLORED, reasons))
     reasons = (*verdict.reasons, Reason(NOT_EXPLORED, "none", value=1.0 - share))
-    return Verdict(verdict.decision, verdict.code, reasons)
+    return replace(decision, verdict=replace(verdict, reasons=reasons))
+
+
+def may_be_explored(decision: Decision, policy: GatePolicy) -> bool:
+    """Only where a limit was missed and nothing else speaks against it. What closes a position stays with the gate."""
+    if decision.verdict.code != "limit_missed" or decision.signal.reduce_only or decision.killed:
+        return False
+    # A missed limit is told before a missing value; alone, that would have refused the signal too.
+    return not any(
+        reason.verdict == "none" and policy[reason.parameter].on_missing != "ignore"
+        for reason in decision.verdict.reasons
+        if reason.parameter is not None
+    )
 
 
 def draw(user_id: str, decision_id: str) -> float:

@@ -68,15 +68,13 @@ def judged(
 ) -> Decision:
     thresholds = view.thresholds_for(user_id, asked.signal.symbol)
     killed = view.killed(user_id)
-    name = asked.decision_id or decision_id(clock.now_ms, entropy(ENTROPY_BYTES))
-    verdict = decide(asked.signal, thresholds.values, view.policy, killed=killed)
-    return Decision(
+    decision = Decision(
         user_id=user_id,
-        decision_id=name,
+        decision_id=asked.decision_id or decision_id(clock.now_ms, entropy(ENTROPY_BYTES)),
         named_by_caller=asked.decision_id is not None,
         evaluated_at_ms=clock.now_ms,
         signal=asked.signal,
-        verdict=with_exploration(verdict, view.exploration, asked.signal, user_id, name, killed=killed),
+        verdict=decide(asked.signal, thresholds.values, view.policy, killed=killed),
         thresholds=thresholds,
         settings_hash=view.settings_hash,
         killed=killed,
@@ -84,6 +82,7 @@ def judged(
         snapshot_age_ms=stale_for_ms or 0,
         processing_us=clock.elapsed_us(),
     )
+    return with_exploration(decision, view.exploration, view.policy)
 
 
 def answered(decision: Decision, recorded: RecordedDecision) -> Answered:

@@ -1,7 +1,7 @@
 """Execute decisions again from what they recorded, and name every one that comes out differently."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ml_service.domain.exploration import share_from, with_exploration
@@ -84,6 +84,5 @@ def revision_values(decision: Decision, policy: GatePolicy, reading: Reading) ->
 
 
 def verdict_under(rules: Rules, values: Mapping[str, float], decision: Decision) -> Verdict:
-    signal, killed = decision.signal, decision.killed
-    verdict = decide(signal, values, rules.policy, forecast=decision.forecast, killed=killed)
-    return with_exploration(verdict, rules.exploration, signal, decision.user_id, decision.decision_id, killed=killed)
+    verdict = decide(decision.signal, values, rules.policy, forecast=decision.forecast, killed=decision.killed)
+    return with_exploration(replace(decision, verdict=verdict), rules.exploration, rules.policy).verdict

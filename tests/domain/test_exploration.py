@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ml_service.domain.exploration import chance_of, draw, share_from, with_exploration
 from ml_service.domain.gate import decide
-from ml_service.domain.types import Reason, Signal, Verdict
+from ml_service.domain.types import OnMissing, Reason, Signal, Verdict
 from ml_service.settings import Settings
 from ml_service.settings.sections import AdaptationSettings
 from tests.builders import decision, drawn, policy, signal, values
@@ -17,9 +17,11 @@ MISSED = signal(confidence=0.1)
 EVERY_ONE = 1.0
 
 
-def judged(given_signal: Signal, share: float, killed: bool = False, **on_missing: str) -> Verdict:
-    verdict = decide(given_signal, values(), policy(**on_missing), killed=killed)  # type: ignore[arg-type]
-    return with_exploration(verdict, share, given_signal, "ada", "d-1", killed=killed)
+def judged(given_signal: Signal, share: float, killed: bool = False, **on_missing: OnMissing) -> Verdict:
+    rules = policy(**on_missing)
+    verdict = decide(given_signal, values(), rules, killed=killed)
+    made = decision(judged=given_signal, verdict=verdict, killed=killed)
+    return with_exploration(made, share, rules).verdict
 
 
 def test_the_share_of_the_refused_that_is_taken_is_the_share_of_the_settings() -> None:
@@ -47,9 +49,9 @@ def test_one_that_stays_refused_names_the_chance_of_that() -> None:
 
 
 def test_by_default_every_verdict_stays_as_the_gate_gave_it() -> None:
-    verdict = decide(MISSED, values(), policy())
+    made = decision(judged=MISSED)
 
-    assert with_exploration(verdict, AdaptationSettings().exploration, MISSED, "ada", "d-1", killed=False) is verdict
+    assert with_exploration(made, AdaptationSettings().exploration, policy()) is made
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,14 @@ def test_what_was_refused_for_anything_but_a_limit_is_left_alone(given_signal: S
 
 
 @pytest.mark.parametrize("demand", ["abstain", "reject"])
-def test_a_value_that_is_demanded_and_missing_is_left_alone(demand: str) -> None:
-    assert judged(signal(confidence=0.9), EVERY_ONE, rsi_threshold=demand).code == "parameter_missing"
+@pytest.mark.parametrize(("confidence", "code"), [(0.9, "parameter_missing"), (0.1, "limit_missed")])
+def test_what_lacks_a_value_that_the_settings_demand_is_left_alone(
+    demand: OnMissing, confidence: float, code: str
+) -> None:
+    verdict = judged(signal(confidence=confidence), EVERY_ONE, rsi_threshold=demand)
+
+    assert verdict.code == code
+    assert chance_of(verdict) is None
 
 
 def test_under_the_kill_switch_nothing_is_explored() -> None:
@@ -95,12 +103,12 @@ def test_users_and_decisions_are_drawn_apart() -> None:
 
 @given(st.text(), st.text(), st.floats(0.0, 0.2), st.floats(0.0, 0.2))
 def test_a_larger_share_explores_whatever_a_smaller_one_does(user: str, name: str, one: float, other: float) -> None:
-    def explores(share: float) -> bool:
-        verdict = decide(MISSED, values(), policy())
-        return with_exploration(verdict, share, MISSED, user, name, killed=False).code == "explored"
+    made = decision(name, user, judged=MISSED)
+
+    smaller, larger = (with_exploration(made, share, policy()).verdict.code for share in sorted((one, other)))
 
     assert 0.0 <= draw(user, name) < 1.0
-    assert explores(max(one, other)) >= explores(min(one, other))
+    assert larger == "explored" or smaller != "explored"
 
 
 def test_where_nothing_was_left_to_chance_there_is_none() -> None:
