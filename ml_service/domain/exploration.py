@@ -19,7 +19,9 @@ def with_exploration(decision: Decision, share: float, policy: GatePolicy) -> De
     verdict = decision.verdict
     if share <= 0.0 or not may_be_explored(decision, policy):
         return decision
-    if draw(decision.user_id, decision.decision_id) < share:
+    # A signal that is asked about again keeps its chance, so that its outcome, matched by either, finds the right one.
+    drawn_by = decision.signal.details.get("signal_id") or decision.decision_id
+    if draw(decision.user_id, drawn_by) < share:
         reasons = (*verdict.reasons, Reason(EXPLORED, "pass", value=share))
         return replace(decision, verdict=Verdict("take", EXPLORED, reasons))
     reasons = (*verdict.reasons, Reason(NOT_EXPLORED, "none", value=1.0 - share))
@@ -38,9 +40,9 @@ def may_be_explored(decision: Decision, policy: GatePolicy) -> bool:
     )
 
 
-def draw(user_id: str, decision_id: str) -> float:
-    """From 0 to below 1, and the same for the same decision for ever: a replay draws it again."""
-    digest = sha256(f"{user_id}\0{decision_id}".encode()).digest()
+def draw(user_id: str, drawn_by: str) -> float:
+    """From 0 to below 1, and the same for the same signal for ever: a replay draws it again."""
+    digest = sha256(f"{user_id}\0{drawn_by}".encode()).digest()
     # The 53 bits that a float holds exactly; with more, the largest would round up to 1.
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 

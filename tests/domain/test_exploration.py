@@ -39,6 +39,21 @@ def test_an_explored_signal_is_a_take_that_names_its_share_after_the_parameters(
     assert after.reasons == (*before.reasons, Reason("explored", "pass", None, 1.0, None))
 
 
+def test_a_signal_that_is_asked_about_again_keeps_its_draw() -> None:
+    again = [
+        with_exploration(
+            replace(decision(judged=replace(MISSED, details={"signal_id": "s-1"})), decision_id=f"d-{number}"),
+            0.5,
+            policy(),
+        ).verdict
+        for number in range(50)
+    ]
+
+    assert again[0].code in ("explored", "limit_missed")
+    assert again[0].reasons[-1].code in ("explored", "not_explored")
+    assert all(one == again[0] for one in again)
+
+
 def test_one_that_stays_refused_names_the_chance_of_that() -> None:
     spared = next(
         one for one in (drawn(0.05, f"d-{number}") for number in range(100)) if one.verdict.decision != "take"
