@@ -304,20 +304,24 @@ class Anchored:
             # As long as the library stays the same, what its vectors let through is found for many periods at once.
             same = 1 + sum(number // DAYS_PER_GENERATION <= self.memory.generation for number, *_ in periods[:-1])
             self._settle(seen, periods[:same])
+            self._keep(seen.only(slice(periods[0][1], periods[same - 1][2])))
             generation = periods[same - 1][0] // DAYS_PER_GENERATION
             if generation > self.memory.generation:
                 self._evolve(generation)
             periods = periods[same:]
-        memory = self.memory
-        fresh = evidence(seen.units, seen.results, seen.accepted, seen.days)
         signs = np.sign(seen.strength).astype(np.int64)
         self.memory = replace(
-            memory,
-            evidence=memory.evidence.renewed(fresh, seen.strength).after(int(numbers[-1]) - PERIODS_MAX),
-            new_outcomes=memory.new_outcomes + len(fresh),
-            known=memory.known + int(signs.sum()),
-            trades=memory.trades + int(signs[seen.accepted].sum()),
+            self.memory,
+            new_outcomes=self.memory.new_outcomes + len(seen),
+            known=self.memory.known + int(signs.sum()),
+            trades=self.memory.trades + int(signs[seen.accepted].sum()),
         )
+
+    def _keep(self, seen: Seen) -> None:
+        """The evidence of explanations, and of what a result is worth."""
+        fresh = evidence(seen.units, seen.results, seen.accepted, seen.days)
+        renewed = self.memory.evidence.renewed(fresh, seen.strength)
+        self.memory = replace(self.memory, evidence=renewed.after(int(seen.days[-1]) - PERIODS_MAX))
 
     def _settle(self, seen: Seen, periods: Sequence[tuple[int, int, int]]) -> None:
         memory = self.memory

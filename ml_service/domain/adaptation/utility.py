@@ -22,6 +22,7 @@ Utility = Literal["net_r", "score"]
 
 DAYS_MIN = 10
 TRADES_MIN = 20
+SPREAD_MIN = 1e-9
 RESULTS = np.linspace(-4.0, 4.0, 17)
 """The results that are tried, in R; what lies between two of them is interpolated."""
 
@@ -53,14 +54,16 @@ def worth_of(evidence: Evidence, weights: Mapping[str, float]) -> Worth | None:
     won = (wins + (RESULTS > 0.0)) / (len(taken) + 1)
     effect = scored(after, won[:, None], weights).mean(axis=1) - before
     slope = float(np.interp(1.0, RESULTS, effect) - np.interp(-1.0, RESULTS, effect)) / 2.0
-    return Worth(effect / slope) if slope > 0.0 else None
+    # As little as a single result may count, so little may what it does.
+    return Worth(np.clip(effect / slope, RESULTS[0], RESULTS[-1])) if slope > 0.0 else None
 
 
 def scored(
     sums: NDArray[np.float64], win_rate: NDArray[np.float64], weights: Mapping[str, float]
 ) -> NDArray[np.float64]:
     """The composite score of daily sums along the last axis, but for a constant and a factor."""
-    spread = sums.std(axis=-1, ddof=1)
+    # One more trade may make all days equal; then the ratio is at its limit instead of nowhere.
+    spread = np.maximum(sums.std(axis=-1, ddof=1), SPREAD_MIN)
     equity = np.cumsum(sums, axis=-1)
     peak = np.maximum(np.maximum.accumulate(equity, axis=-1), 0.0)
     parts = {

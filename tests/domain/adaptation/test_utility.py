@@ -49,7 +49,7 @@ def test_where_volatility_counts_a_large_gain_is_worth_less_than_its_size() -> N
     calm = worth(traded(), total_return=0.3, volatility=-0.3)
 
     assert calm.of(np.array([4.0]))[0] < 3.0
-    assert calm.of(np.array([-4.0]))[0] < -4.0
+    assert calm.of(np.array([-2.0]))[0] < -2.0
 
 
 def test_it_is_what_the_score_itself_says_of_one_more_trade() -> None:
@@ -84,6 +84,22 @@ def test_it_is_what_the_score_itself_says_of_one_more_trade() -> None:
 )
 def test_without_a_score_to_ask_plain_results_count(found: Evidence, weights: dict[str, float]) -> None:
     assert worth_of(found, weights) is None
+
+
+def test_a_trade_that_would_make_all_days_equal_has_a_worth_too() -> None:
+    """One trade a day of exactly 1 R: 24 won, one lost."""
+    days = 25
+    found = evidence(
+        np.zeros((days, 1)), np.array([1.0] * (days - 1) + [-1.0]), np.ones(days, dtype=np.bool_), np.arange(days)
+    )
+
+    assert np.isfinite(worth(found).values).all()
+
+
+def test_no_single_result_counts_more_than_it_may_in_r() -> None:
+    found = worth(traded(40), total_return=0.3, win_rate=0.2, volatility=-0.5)
+
+    assert np.abs(found.values).max() <= 4.0
 
 
 def test_rejected_signals_are_not_part_of_the_score() -> None:
