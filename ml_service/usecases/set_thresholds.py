@@ -79,7 +79,8 @@ def set_thresholds(
 
 
 def current_values(tx: Writing, own: Thresholds | None, user_id: str, policy: GatePolicy) -> Mapping[str, float]:
-    inherited = own or tx.thresholds_head(user_id, ANY_SYMBOL)
+    # Without a lock: who holds the row for all symbols may be waiting for what this transaction has taken.
+    inherited = own or tx.thresholds_newest(user_id, ANY_SYMBOL)
     return bounded(inherited, policy).values if inherited is not None else defaults(policy)
 
 
