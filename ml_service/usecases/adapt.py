@@ -16,7 +16,7 @@ from ml_service.domain.job import Progress
 from ml_service.domain.learner import Adaptation, CycleRecord, Learner, Move, Note
 from ml_service.domain.thresholds import bounded, moved_between
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Thresholds
-from ml_service.errors import Conflict, Overtaken
+from ml_service.errors import Conflict, Overtaken, Unavailable
 from ml_service.ports import Reading, Store
 
 ATTEMPTS = 5
@@ -152,7 +152,13 @@ def adapt_all(
     told: Counter[str] = Counter()
     failed: list[dict[str, str]] = []
     for user_id, symbols in together(due[:limit], waiting):
-        each = adapted(user_id, symbols, rules, actor, now_ms(), store, entropy, dry_run) or []
+        try:
+            each = adapted(user_id, symbols, rules, actor, now_ms(), store, entropy, dry_run) or []
+        except Unavailable:
+            raise
+        except Exception:
+            # One scope's trouble must not keep the others from learning: alone, only the guilty one fails.
+            each = []
         told.update(one.explanation.verdict for one in each)
         for symbol in symbols if not each else ():
             try:
@@ -167,9 +173,10 @@ def adapt_all(
                     dry_run=dry_run,
                 )
                 told[alone.explanation.verdict] += 1
-            except Conflict as error:
-                # One scope's trouble must not keep the others from learning.
-                failed.append({"user_id": user_id, "symbol": symbol, "error": str(error)})
+            except Unavailable:
+                raise
+            except Exception as error:
+                failed.append({"user_id": user_id, "symbol": symbol, "error": f"{type(error).__name__}: {error}"})
         done += len(symbols)
         yield Progress(done, len(scopes))
     result = {

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.learner_codec import learned_bytes
 from ml_service.adapters.store.recorder import DirectRecorder
@@ -502,6 +504,22 @@ def test_all_that_is_due_is_adapted_once_a_day(embedded: Database, store: SqlSto
     assert first["not_due"] == 0
     assert (soon["scopes"], soon["not_due"]) == (2, 2)
     assert (tomorrow["scopes"], tomorrow["not_due"]) == (2, 0)
+
+
+def test_a_learner_that_cannot_be_read_keeps_nobody_else_from_learning(embedded: Database, store: SqlStore) -> None:
+    for user_id in ("ada", "bob"):
+        for symbol in (BTC, "ETHUSDT"):
+            trade(embedded, range(40), user_id=user_id, symbol=symbol)
+    adapted(store, 40)
+    trade(embedded, range(41, 42))
+    with embedded.write() as connection:
+        connection.execute(update(t.learners).values(state=b"no learner"))
+
+    *_, last = adapt_all(rules=RULES, actor="cron", now_ms=lambda: evening(42), store=store, entropy=entropy)
+
+    assert last.result is not None
+    assert [(one["user_id"], one["symbol"]) for one in last.result["failed"]] == [("ada", BTC)]
+    assert sum(last.result["verdicts"].values()) == last.result["scopes"] - 1 == 5
 
 
 def test_the_composite_algorithm_moves_holds_and_is_undone_like_the_other(embedded: Database, store: SqlStore) -> None:

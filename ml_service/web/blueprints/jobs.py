@@ -32,6 +32,9 @@ def get_job(job_id: str) -> Response:
         job = reading.job(job_id)
     if job is None:
         raise NotFound(f"no job {job_id!r}")
+    if job.ended_at_ms is not None:
+        # Who hears that it is done decides by what it has changed.
+        parts().snapshot.catch_up()
     return ok(job_data(job, current().caller))
 
 
