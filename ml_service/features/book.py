@@ -8,6 +8,7 @@ from math import nan
 import numpy as np
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
+from ml_service.features.rolling import ratio
 from ml_service.features.windows import share_of
 
 BASIS_POINTS = 1e4
@@ -27,7 +28,7 @@ def spreads(candles: Candles) -> Floats:
 
 def imbalance(bid: float, ask: float) -> float:
     """From -1, where all of the quantity is offered, to 1, where all of it is bid."""
-    return (bid - ask) / (bid + ask) if bid + ask > 0.0 else nan
+    return ratio(bid - ask, bid + ask)
 
 
 def imbalances(bid: Floats, ask: Floats) -> Floats:

@@ -25,8 +25,8 @@ def batch(candles: Candles) -> Floats:
         usual = np.zeros(end - start)
         for distance in distances:
             usual += np.abs(distance - middle)
-        usual *= LAMBERT / BARS
-        np.divide(-middle, usual, out=out[start:end], where=usual > ROUNDING * newest)
+        usual /= BARS
+        np.divide(-middle, LAMBERT * usual, out=out[start:end], where=usual > ROUNDING * newest)
     return out
 
 
@@ -40,8 +40,8 @@ def stream() -> Step:
             return nan
         distances = [typical - newest for typical in window]
         middle = sum(distances) / BARS
-        usual = LAMBERT / BARS * sum([abs(distance - middle) for distance in distances])
-        return -middle / usual if usual > ROUNDING * newest else nan
+        usual = sum([abs(distance - middle) for distance in distances]) / BARS
+        return -middle / (LAMBERT * usual) if usual > ROUNDING * newest else nan
 
     return step
 

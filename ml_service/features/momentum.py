@@ -4,6 +4,8 @@ In its textbook form it is a difference of prices, which means something else fo
 it would be the rate of change once more. Measured by the usual reach, it tells a march from a market's common noise.
 """
 
+from math import nan
+
 import numpy as np
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
@@ -27,7 +29,7 @@ def stream() -> Step:
     def step(candle: Candle) -> float:
         come = candle.close - before(candle.close)
         reach = usual(candle)
-        return come / reach if reach > ROUNDING * candle.close else float("nan")
+        return come / reach if reach > ROUNDING * candle.close else nan
 
     return step
 

@@ -103,7 +103,8 @@ def score(values: Floats, bars: int) -> Floats:
 def spread(values: Floats, bars: int, start: int, end: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the distances from the newest value; `rolling.spread` says why from there."""
     newest = values[start:end]
-    middle, squares = np.zeros(end - start), np.zeros(end - start)
+    middle = newest - newest
+    squares = middle.copy()
     for back in range(1, bars):
         distance = values[start - back : end - back] - newest
         middle += distance

@@ -231,7 +231,8 @@ def one_bar_ahead(candles: Candles) -> Floats:
 
 
 def over_the_mean_of_all(candles: Candles) -> Floats:
-    return candles.close / candles.close.mean()
+    usual = float(candles.close.mean())
+    return candles.close / usual
 
 
 def centred(candles: Candles) -> Floats:
@@ -244,11 +245,13 @@ def filled_from_behind(candles: Candles) -> Floats:
     known = np.flatnonzero(~np.isnan(candles.best_bid))
     following = np.searchsorted(known, np.arange(len(candles)))
     source = known[np.minimum(following, known.size - 1)]
-    return candles.best_bid[source] / candles.close[source] - 1.0
+    taken: Floats = candles.best_bid[source] / candles.close[source]
+    return taken
 
 
 def ranked_among_all(candles: Candles) -> Floats:
-    return np.argsort(np.argsort(candles.close)) / len(candles)
+    places: Floats = np.argsort(np.argsort(candles.close)) / len(candles)
+    return places
 
 
 @pytest.mark.parametrize("batch", [one_bar_ahead, over_the_mean_of_all, centred, filled_from_behind, ranked_among_all])
