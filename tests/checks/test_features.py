@@ -231,7 +231,7 @@ def one_bar_ahead(candles: Candles) -> Floats:
 
 
 def over_the_mean_of_all(candles: Candles) -> Floats:
-    usual = float(candles.close.mean())
+    usual: Floats = np.mean(candles.close, keepdims=True)
     return candles.close / usual
 
 
