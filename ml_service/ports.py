@@ -231,7 +231,7 @@ class Writing(Reading, Protocol):
 
     def save_cursor(self, name: str, value: str) -> None: ...
     def save_feature_head(self, row: FeatureRow) -> bool:
-        """The newest row of its stream; False where a later bar's stands there already."""
+        """The newest row of its stream; False where it stands there already, or one of a later bar."""
 
 
 class Store(Protocol):

@@ -4,6 +4,7 @@ from math import isnan, nan
 from typing import Any
 
 import orjson
+from sqlalchemy import select
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row
@@ -17,14 +18,18 @@ KEY = ("venue", "symbol", "interval")
 
 class FeatureHeadsWriting(Transaction):
     def save_feature_head(self, row: FeatureRow) -> bool:
-        """False where a later bar's row stands there already, as when two processes took candles in."""
+        """False where this very row stands there already, or one of a later bar, which another process took in."""
+        c = t.feature_heads.c
+        mine = (c.venue == row.stream.venue, c.symbol == row.stream.symbol, c.interval == row.stream.interval)
+        if self._connection.execute(select(c.set_id).where(*mine)).scalar() == row.set_id:
+            return False
         values = head_values(row, self._generation())
         statement = inserting(self._connection.dialect.name, t.feature_heads).values(**values)
         later = statement.on_conflict_do_update(
             index_elements=list(KEY),
             set_={name: statement.excluded[name] for name in values if name not in KEY},
-            where=t.feature_heads.c.opened_at_ms <= statement.excluded.opened_at_ms,
-        ).returning(t.feature_heads.c.venue)
+            where=c.opened_at_ms <= statement.excluded.opened_at_ms,
+        ).returning(c.venue)
         return self._connection.execute(later).first() is not None
 
 

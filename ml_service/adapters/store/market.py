@@ -74,21 +74,17 @@ class SqlMarket:
             return candles_from(()) if row is None else last_bars(connection, row["id"], count)
 
     def feature_row(self, stream: Stream, opened_at_ms: int, set_id: str) -> FeatureRow | None:
+        return next((row for row in self.rows_of(stream, opened_at_ms) if row.set_id == set_id), None)
+
+    def rows_of(self, stream: Stream, opened_at_ms: int) -> Sequence[FeatureRow]:
+        """Every row that was made after this bar: one, and another for each time that bars were changed."""
         with self._database.read() as connection:
             row = find(connection, stream)
             if row is None:
-                return None
+                return ()
             c = t.feature_rows.c
-            found = (
-                connection.execute(
-                    select(t.feature_rows).where(
-                        c.stream_id == row["id"], c.opened_at_ms == opened_at_ms, c.set_id == set_id
-                    )
-                )
-                .mappings()
-                .first()
-            )
-        return None if found is None else row_from(stream, found)
+            query = select(t.feature_rows).where(c.stream_id == row["id"], c.opened_at_ms == opened_at_ms)
+            return [row_from(stream, one) for one in connection.execute(query.order_by(c.revision)).mappings()]
 
     def schemas(self) -> Sequence[SeenSchema]:
         c = t.feature_schemas.c
