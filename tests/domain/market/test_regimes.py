@@ -11,6 +11,7 @@ from ml_service.domain.market.regime_stream import regime_stream
 from ml_service.domain.market.regimes import REGIMES, UNKNOWN, RegimePolicy, Regimes, regime_named
 from ml_service.errors import InvalidInput
 from tests.domain.market.walks import moody, walk, with_bar
+from tests.market_data import real_candles
 
 SMALL = RegimePolicy(fast_bars=5, slow_bars=40)
 
@@ -61,6 +62,13 @@ def test_one_bar_at_a_time_tells_the_same_bits_as_all_at_once(candles: Candles, 
 
     assert [step(candle) for candle in candles.rows()] == [regimes.at(place) for place in range(len(candles))]
     assert (regimes.code[policy.bars_to_rebuild - 1 :] != UNKNOWN).all()
+
+
+def test_both_forms_agree_on_real_bars_too() -> None:
+    candles = real_candles("klines_open/BINANCEUS_BTCUSDT_1m.parquet")[:6_000]
+    step, regimes = regime_stream(), regimes_of(candles)
+
+    assert [step(candle) for candle in candles.rows()] == [regimes.at(place) for place in range(len(candles))]
 
 
 def test_later_bars_change_nothing() -> None:
