@@ -79,6 +79,15 @@ def test_a_price_that_stands_still_for_too_long_is_dropped(bars: int, found: lis
     assert dropped(noise(candles, HOUR_MS)).get("frozen", []) == found
 
 
+def test_one_trade_a_bar_is_no_standing_still() -> None:
+    candles = usual()
+    for place in range(AT, AT + 8):
+        price = candles.close[place]
+        candles = with_bar(candles, place, open=price, high=price, low=price)
+
+    assert "frozen" not in dropped(noise(candles, HOUR_MS))
+
+
 def test_a_move_that_took_longer_than_one_bar_is_dropped() -> None:
     whole = usual()
     candles = joined([whole[:AT], whole[AT + 7 :]])
@@ -103,6 +112,10 @@ def test_so_is_one_that_came_back_within_its_own_bar() -> None:
     report = noise(with_bar(candles, AT, low=0.6 * candles.low[AT], volume=0.001), HOUR_MS)
 
     assert dropped(report) == {"bad_print": [AT]}
+
+
+def test_a_quiet_bar_that_went_no_further_than_others_is_kept() -> None:
+    assert noise(raised(usual(), slice(AT, AT + 1), 1.03, volume=0.001), HOUR_MS).keep.all()
 
 
 def test_a_spike_that_was_traded_is_kept() -> None:

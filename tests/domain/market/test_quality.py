@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -169,11 +169,11 @@ def test_half_a_million_rows_take_well_under_a_second() -> None:
     one = walk(50_000)
     candles = joined([one] * 10)
 
-    began = perf_counter()
+    began = process_time()
     found = quality(candles, HOUR_MS)
 
     assert found.duplicates.count == 450_000
-    assert perf_counter() - began < 1.0
+    assert process_time() - began < 1.0
 
 
 def test_real_hours_have_the_gaps_they_are_known_for() -> None:

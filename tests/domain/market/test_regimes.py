@@ -5,17 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml_service.domain.market.candles import Candles, Floats, candles_from
+from ml_service.domain.market.candles import Candles, candles_from
 from ml_service.domain.market.regime_batch import regimes_of
 from ml_service.domain.market.regime_stream import regime_stream
 from ml_service.domain.market.regimes import REGIMES, UNKNOWN, RegimePolicy, Regimes, regime_named
 from ml_service.errors import InvalidInput
-from tests.domain.market.walks import moody, walk, with_bar
+from tests.domain.market.walks import SWING, moody, walk, with_bar, with_prices
 from tests.market_data import real_candles
 
 SMALL = RegimePolicy(fast_bars=5, slow_bars=40)
-
-SWING = 100.0 * np.exp(0.01 * np.sin(np.arange(900) * 2.0 * np.pi / 12.0))
 
 
 def rounded(candles: Candles, digits: int) -> Candles:
@@ -53,8 +51,9 @@ def test_an_unknown_regime_is_refused_with_what_was_expected() -> None:
         rounded(walk(1_500, seed=3, pace=0.0005), 1),
         with_bar(walk(1_500, seed=4), 700, high=140.0, close=133.0),
         walk(1_500, seed=5, pace=0.0),
+        with_prices(SWING),
     ],
-    ids=["moody", "coarse", "mostly still", "one great bar", "still"],
+    ids=["moody", "coarse", "mostly still", "one great bar", "still", "never clear"],
 )
 def test_one_bar_at_a_time_tells_the_same_bits_as_all_at_once(candles: Candles, policy: RegimePolicy) -> None:
     step = regime_stream(policy)
@@ -126,12 +125,6 @@ def test_a_market_that_hardly_moves_any_more_consolidates() -> None:
 
 def test_a_market_that_swings_as_it_always_did_is_sideways() -> None:
     assert share_of(regimes_of(with_prices(SWING)), "sideways", since=RegimePolicy().bars_to_rebuild - 1) == 1.0
-
-
-def with_prices(close: Floats) -> Candles:
-    flat = walk(close.size)
-    before = np.concatenate((close[:1], close[:-1]))
-    return replace(flat, open=before, high=np.maximum(before, close), low=np.minimum(before, close), close=close)
 
 
 def test_a_market_that_stands_still_consolidates() -> None:

@@ -11,6 +11,9 @@ HOUR_MS = 3_600_000
 STEPS = 8
 """Trades within a bar, which make its high and low."""
 
+SWING = 100.0 * np.exp(0.01 * np.sin(np.arange(900) * 2.0 * np.pi / 12.0))
+"""Prices that swing around one, for ever."""
+
 
 def walk(bars: int, seed: int = 0, pace: float | Floats = 0.002, drift: float | Floats = 0.0) -> Candles:
     """A random walk; pace and drift are per trade, and may change from bar to bar."""
@@ -50,3 +53,10 @@ def with_bar(candles: Candles, place: int, **values: float) -> Candles:
         columns[name] = getattr(candles, name).copy()
         columns[name][place] = value
     return replace(candles, **columns)
+
+
+def with_prices(close: Floats) -> Candles:
+    """Each bar goes straight from the close before it to its own."""
+    flat = walk(close.size)
+    before = np.concatenate((close[:1], close[:-1]))
+    return replace(flat, open=before, high=np.maximum(before, close), low=np.minimum(before, close), close=close)
