@@ -271,7 +271,10 @@ class Taking(Protocol):
     def bars_after(self, after_ms: int, count: int) -> Candles: ...
     def save_rows(self, rows: Sequence[FeatureRow], made_at_ms: int) -> None: ...
     def newest_row(self) -> FeatureRow | None:
-        """Of the last bar, as it was made last."""
+        """Of the last bar that has one, as it was made last."""
+
+    def is_behind(self) -> bool:
+        """The last bar has no row yet, as after an import that was stopped."""
 
 
 class Market(Protocol):

@@ -87,22 +87,24 @@ def take_candles(
     live: LiveFeatures,
     now_ms: int,
     volume_unit: str | None = None,
-    synced: bool = True,
+    more_to_come: bool = False,
 ) -> Added:
-    """Durable when it returns, unless not `synced`. The same bars again do no harm."""
+    """The same bars again do no harm. Durable when it returns, unless there is more to come: then the last ones make
+    the others durable with them, and only they get feature rows."""
     candles, refused = admitted(candles, stream.interval, now_ms)
     if not len(candles):
         return Added(refused=refused)
-    following = None
-    with market.taking(stream, candles, synced) as taking:
+    following = newest = None
+    with market.taking(stream, candles, synced=not more_to_come) as taking:
         added = taking.add(candles)
         if volume_unit is not None:
             taking.say_unit(volume_unit)
-        if added.new or added.corrected:
-            following, rows = live.follow(stream, taking, added.new)
-            taking.save_rows(rows, now_ms)
-        # Also where nothing was new: a kill may have come between the last bar and its row's way to the snapshot.
-        newest = taking.newest_row()
+        if not more_to_come:
+            if added.new or added.corrected or taking.is_behind():
+                following, rows = live.follow(stream, taking, added.new)
+                taking.save_rows(rows, now_ms)
+            # Also where nothing was new: a kill may have come between the bar and its row's way to the snapshot.
+            newest = taking.newest_row()
     if following is not None:
         live.keep(stream, following)
     if newest is not None:

@@ -29,8 +29,16 @@ class Counter:
         self.market, self.store = market, store
         self.live = LiveFeatures()
 
-    def take(self, candles: Candles) -> Added:
-        return take_candles(BTC, candles, market=self.market, store=self.store, live=self.live, now_ms=NOW_MS)
+    def take(self, candles: Candles, more_to_come: bool = False) -> Added:
+        return take_candles(
+            BTC,
+            candles,
+            market=self.market,
+            store=self.store,
+            live=self.live,
+            now_ms=NOW_MS,
+            more_to_come=more_to_come,
+        )
 
     def restart(self) -> None:
         self.live = LiveFeatures()
@@ -165,6 +173,17 @@ def test_a_kill_between_the_bar_and_the_snapshot_is_put_right_by_the_same_bar_ag
     assert counter.head().opened_at_ms == candles.opened_at_ms[598]
 
     assert counter.take(candles[599:]) == Added(same=1)
+
+    assert_row(counter.head(), candles)
+
+
+def test_an_import_that_was_stopped_has_its_rows_once_it_goes_on(counter: Counter) -> None:
+    candles = walk(900)
+    counter.take(candles[:400], more_to_come=True)
+    counter.take(candles[400:], more_to_come=True)
+    counter.restart()
+
+    assert counter.take(candles[800:]) == Added(same=100)
 
     assert_row(counter.head(), candles)
 

@@ -171,6 +171,12 @@ class TakingCandles:
                 ],
             )
 
+    def is_behind(self) -> bool:
+        c = t.feature_rows.c
+        query = select(func.max(c.opened_at_ms)).where(c.stream_id == self._id)
+        made_ms = self._connection.execute(query).scalar()
+        return self.last_ms is not None and (made_ms is None or made_ms < self.last_ms)
+
     def newest_row(self) -> FeatureRow | None:
         c = t.feature_rows.c
         query = select(t.feature_rows).where(c.stream_id == self._id).order_by(c.opened_at_ms.desc(), c.revision.desc())
