@@ -22,8 +22,9 @@ def spread(candle: Candle) -> float:
 
 def spreads(candles: Candles) -> Floats:
     bid, ask = candles.best_bid, candles.best_ask
-    known = (ask >= bid) & (bid > 0.0)
-    return np.where(known, share_of(ask - bid, 0.5 * (ask + bid)), np.nan)
+    shares = share_of(ask - bid, 0.5 * (ask + bid))
+    shares[(ask < bid) | (bid <= 0.0)] = np.nan
+    return shares
 
 
 def imbalance(bid: float, ask: float) -> float:

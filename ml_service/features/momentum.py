@@ -20,7 +20,8 @@ REACH_BARS = 14
 def batch(candles: Candles) -> Floats:
     come = candles.close - windows.lagged(candles.close, BARS)
     reach = averages(candles, REACH_BARS)
-    return windows.share_of(come, np.where(reach > ROUNDING * candles.close, reach, np.nan))
+    reach[reach <= ROUNDING * candles.close] = np.nan
+    return windows.share_of(come, reach)
 
 
 def stream() -> Step:

@@ -15,11 +15,12 @@ BARS = 14
 
 def batch(candles: Candles) -> Floats:
     close = candles.close * LIFT
-    values: Floats = indicator(talib.RSI, close, timeperiod=BARS)
+    values = indicator(talib.RSI, close, timeperiod=BARS)
     # TA-Lib tells 0 where nothing moves: that would be a market in free fall. The true range of bars that consist of
     # their close alone is the size of the change.
     moved = indicator(talib.ATR, close, close, close, timeperiod=BARS)
-    return np.where(moved > ROUNDING * close, values, np.nan)
+    values[moved <= ROUNDING * close] = np.nan
+    return values
 
 
 def stream() -> Step:

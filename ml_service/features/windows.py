@@ -124,12 +124,17 @@ def chunks(size: int, bars: int) -> Iterator[tuple[int, int]]:
 def share_of(part: Floats, whole: Floats) -> Floats:
     """Missing where there is nothing to divide by."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(whole != 0.0, part / whole, np.nan)
+        shares = part / whole
+    shares[whole == 0.0] = np.nan
+    return shares
 
 
 def log_ratio(part: Floats, whole: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((part > 0.0) & (whole > 0.0), np.log(part / whole), np.nan)
+        logs = part / whole
+        np.log(logs, out=logs)
+    logs[(part <= 0.0) | (whole <= 0.0)] = np.nan
+    return logs
 
 
 def indicator(function: Callable[..., Any], *columns: Floats, **parameters: Any) -> Floats:
