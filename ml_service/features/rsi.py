@@ -8,13 +8,13 @@ import talib
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features.rolling import lag, wilder
 from ml_service.features.spec import ROUNDING, Feature, Step, settling_of
-from ml_service.features.windows import LIFT, indicator
+from ml_service.features.windows import indicator
 
 BARS = 14
 
 
 def batch(candles: Candles) -> Floats:
-    close = candles.close * LIFT
+    close = candles.close
     values = indicator(talib.RSI, close, timeperiod=BARS)
     # TA-Lib tells 0 where nothing moves: that would be a market in free fall. The true range of bars that consist of
     # their close alone is the size of the change.

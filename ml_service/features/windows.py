@@ -12,10 +12,6 @@ from ml_service.features.spec import ROUNDING
 CHUNK = 8_192
 """So many rows stay in the processor's own memory while a window passes over them."""
 
-LIFT = 2.0**100
-"""TA-Lib takes for zero what is less than 1e-14, which is much for the moves of a coin that costs 1e-6. Where a result
-does not depend on the scale, prices are lifted out of reach; by a power of two, which changes none of their digits."""
-
 
 def lagged(values: Floats, bars: int) -> Floats:
     out = np.full(values.size, np.nan)

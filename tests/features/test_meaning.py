@@ -1,10 +1,10 @@
 """What each feature means, on bars small enough to work it out by hand, and where it is missing."""
 
-from math import isnan, log, nan, sqrt
+from math import isnan, log, sqrt
 
 import pytest
 
-from ml_service.domain.market.candles import Candle
+from ml_service.domain.market.candles import Candle, candles_from
 from ml_service.features import FEATURES
 from tests.features.series import BEGAN_MS, MINUTE_MS
 
@@ -12,11 +12,11 @@ FLAT = Candle(BEGAN_MS, 100.0, 100.0, 100.0, 100.0, 10.0)
 
 
 def told(name: str, *candles: Candle) -> float:
-    """After the last of the bars; both forms are the same, as the checks of the whole shelf prove."""
+    """After the last of the bars, in both forms."""
+    bars = [candle._replace(opened_at_ms=BEGAN_MS + place * MINUTE_MS) for place, candle in enumerate(candles)]
     step = FEATURES[name].stream()
-    value = nan
-    for place, candle in enumerate(candles):
-        value = step(candle._replace(opened_at_ms=BEGAN_MS + place * MINUTE_MS))
+    value = [step(candle) for candle in bars][-1]
+    assert FEATURES[name].batch(candles_from(bars))[-1] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True)
     return value
 
 
@@ -105,6 +105,7 @@ def test_where_nothing_was_ever_traded_volume_says_nothing(name: str) -> None:
 def test_a_bar_without_a_trade_is_not_less_than_usual_by_some_number() -> None:
     assert isnan(told("volume_ratio_20", *trading(*[10.0] * 30, 0.0)))
     assert isnan(told("trade_flow", BOOKED._replace(volume=0.0, taker_buy=0.0)))
+    assert isnan(told("trade_flow", BOOKED._replace(volume=0.0, taker_buy=1.0)))
 
 
 @pytest.mark.parametrize("name", [name for name, feature in FEATURES.items() if feature.group == "book"])
