@@ -135,7 +135,10 @@ def log_ratio(part: Floats, whole: Floats) -> Floats:
 
 def indicator(function: Callable[..., Any], *columns: Floats, **parameters: Any) -> Floats:
     """TA-Lib, which takes neither an empty column nor one in which nothing is known."""
-    if any(column.size == 0 or np.isnan(column[-1]) for column in columns):
+    nothing_known = columns[0].size == 0
+    if not nothing_known and any(np.isnan(column[-1]) for column in columns):
+        nothing_known = bool(np.isnan(np.sum(columns, axis=0)).all())
+    if nothing_known:
         return np.full(columns[0].size, np.nan)
     values: Floats = function(*columns, **parameters)
     return values
