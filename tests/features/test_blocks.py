@@ -117,7 +117,7 @@ def test_a_hole_in_the_last_bar_takes_nothing_from_the_bars_before_it() -> None:
 
     found = windows.indicator(talib.ATR, ends_in_a_hole, ends_in_a_hole, ends_in_a_hole, timeperiod=14)
 
-    assert np.array_equal(found[14:50], talib.ATR(*[VALUES[:50]] * 3, timeperiod=14)[14:])
+    assert np.array_equal(found[14:50], talib.ATR(VALUES[:50], VALUES[:50], VALUES[:50], 14)[14:])
     assert np.isnan(found[50])
     assert np.isnan(windows.indicator(talib.ATR, ends_in_a_hole, nothing, ends_in_a_hole, timeperiod=14)).all()
     assert windows.indicator(talib.SMA, VALUES[:0], timeperiod=14).size == 0
