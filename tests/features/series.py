@@ -20,7 +20,7 @@ def all_series() -> dict[str, Candles]:
         "troubled": troubled(),
         "still": still(),
         "never traded": motionless(150),
-        "tiny": scaled(troubled(), 2e-14, 1e9),
+        "tiny": scaled(troubled(), 2e-12, 1e9),
         "huge": scaled(troubled(), 1e6, 1e-6),
     }
 
