@@ -29,6 +29,7 @@ from ml_service.settings.sections import (
     Section,
     SecuritySettings,
     ServerSettings,
+    SettlementSettings,
     TradesSettings,
 )
 
@@ -46,6 +47,7 @@ class Settings(Section):
     trades: TradesSettings = TradesSettings()
     gate: Gate = Field(default={}, validate_default=True)
     adaptation: AdaptationSettings = AdaptationSettings()
+    settlement: SettlementSettings = SettlementSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()

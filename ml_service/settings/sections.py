@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from ml_service.domain.adaptation import SCORE_WEIGHTS, AdaptationPolicy
+from ml_service.domain.market.settlement import Costs
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import OnMissing
 from ml_service.settings.kinds import (
@@ -26,6 +27,7 @@ from ml_service.settings.kinds import (
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 POLICY = AdaptationPolicy()
+COSTS = Costs()
 
 
 class Section(BaseModel):
@@ -134,6 +136,15 @@ class AdaptationSettings(Section):
     utility: Annotated[Literal["net_r", "score"], Lower] = POLICY.utility
     exploration: float = number(POLICY.exploration, 0, 0.2)
     score_weights: ScoreWeights = ScoreWeights()
+
+
+class SettlementSettings(Section):
+    enabled: bool = True
+    """Whether signals whose result nobody reported are marked to market, where there are candles."""
+    horizon_minutes: int = whole(720, 1, 43_200)
+    silent_hours: float = number(24.0, 0, 8_760)
+    fee_percent: float = number(COSTS.fee_percent, 0, 10)
+    slippage_percent: float = number(COSTS.slippage_percent, 0, 10)
 
 
 class RecordingSettings(Section):

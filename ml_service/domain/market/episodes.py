@@ -44,7 +44,7 @@ class Episode(NamedTuple):
 
     def plan(self, details: Mapping[str, Any]) -> Plan:
         """By what the signal of its decision carried."""
-        price, stop, target = (details.get(name) for name in ("price", "stop", "target"))
+        price, stop, target = (level_of(details.get(name)) for name in ("price", "stop", "target"))
         return Plan(self.side, self.at_ms, self.horizon_ms, price, stop, target)
 
 
@@ -78,3 +78,8 @@ def begun(one: Judged, horizon_minutes: float) -> Episode:
 def horizon_of(one: Judged, horizon_minutes: float) -> int:
     minutes = one.horizon_minutes if one.horizon_minutes is not None else horizon_minutes
     return max(1, round(min(minutes, HORIZON_MINUTES_MAX) * MINUTE_MS))
+
+
+def level_of(value: Any) -> float | None:
+    """None also for what was damaged by hand."""
+    return float(value) if isinstance(value, int | float) and value > 0.0 else None

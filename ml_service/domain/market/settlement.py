@@ -1,5 +1,6 @@
 """Settlement: what a signal would have come to, marked to market by the candles that followed it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,7 +92,7 @@ def settled(plan: Plan, candles: Candles, interval_ms: int, costs: Costs) -> Set
         return Unsettled("gap_over_entry")
     part = slice(first, end)
     entry = float(candles.open[first])
-    if not entry > 0.0:
+    if not 0.0 < entry < math.inf:
         return Unsettled("no_price")
 
     stop, target, not_followed = levels(plan, entry)
@@ -102,19 +103,20 @@ def settled(plan: Plan, candles: Candles, interval_ms: int, costs: Costs) -> Set
         return Unsettled("candles_end_early" if end == len(moments) else "gap_over_exit")
     else:
         index, why, price, at_open = end - 1 - first, "horizon", float(candles.close[end - 1]), False
-    if not price > 0.0:
+    move = price - entry if plan.side == "BUY" else entry - price
+    percent = 100.0 * move / entry - costs.of(entry, price)
+    if not (price > 0.0 and math.isfinite(percent)):
         return Unsettled("no_price")
     reached_at_ms = int(moments[first + index])
     if index + 1 < PRESENT_MIN * ((reached_at_ms - entry_at_ms) // interval_ms + 1):
         return Unsettled("gap_on_the_way")
-    move = price - entry if plan.side == "BUY" else entry - price
     return Settled(
         entry_price=entry,
         exit_price=price,
         why=why,
         opened_at_ms=entry_at_ms,
         closed_at_ms=reached_at_ms if at_open else reached_at_ms + interval_ms,
-        pnl_percent=100.0 * move / entry - costs.of(entry, price),
+        pnl_percent=percent,
         not_followed=not_followed,
     )
 

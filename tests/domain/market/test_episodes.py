@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_service.domain.market.episodes import HORIZON_MINUTES_MAX, MINUTE_MS, Episode, Judged, gathered
+from ml_service.domain.market.settlement import Plan
 
 HORIZON = 60.0
 
@@ -55,6 +56,13 @@ def test_a_signal_may_name_its_own_horizon() -> None:
 
 def test_what_closes_a_position_is_no_signal_to_enter() -> None:
     assert gathered([], [judged(0, taken=True, reduce_only=True)], HORIZON) == []
+
+
+def test_its_plan_is_what_the_signal_carried_as_far_as_it_makes_a_price() -> None:
+    (one,) = gathered([], [judged(0, side="SELL")], HORIZON)
+
+    assert one.plan({"price": 100, "stop": 101.5}) == Plan("SELL", 0, 60 * MINUTE_MS, 100.0, 101.5, None)
+    assert one.plan({"price": "100", "stop": -1.0, "target": None}) == Plan("SELL", 0, 60 * MINUTE_MS)
 
 
 @given(

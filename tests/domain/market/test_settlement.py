@@ -161,6 +161,8 @@ def test_what_cannot_be_known_is_not_guessed() -> None:
     assert reason(plan(minutes=0.5), bars(*flat)) == "bars_too_long"
     assert reason(asked, bars(FLAT, (0, 0, 0, 0), *flat)) == "no_price"
     assert reason(asked, bars(FLAT, FLAT, FLAT, FLAT, (np.nan,) * 4, FLAT)) == "no_price"
+    assert reason(asked, bars(FLAT, FLAT, FLAT, FLAT, (np.inf,) * 4, FLAT)) == "no_price"
+    assert reason(asked, bars(FLAT, (1e-320,) * 4, FLAT, FLAT, FLAT, FLAT)) == "no_price"
 
 
 def test_what_more_candles_could_settle_is_told_apart() -> None:
