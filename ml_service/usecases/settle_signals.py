@@ -25,7 +25,9 @@ PATIENCE_MS = 7 * DAY_MS
 """Candles that have not come by then are waited for no longer."""
 USERS_AT_ONCE = 20
 ROWS_AT_ONCE = 1_000
+ROWS_MAX = 20_000
 EPISODES_MAX = 500
+"""In one round: alerts and other work of the worker wait for it."""
 WAITING_MAX = 1_000
 """Per user; of more episodes without candles, the oldest are given up."""
 OUTCOMES_AT_ONCE = 25
@@ -61,7 +63,9 @@ class Notes:
     user_id: str
     after: tuple[int, str]
     episodes: list[Episode]
-    read_until_ms: int
+    read_until_ms: int = 0
+    rows: int = 0
+    """How many decisions were read this time."""
     changed: bool = False
 
     @property
@@ -95,10 +99,10 @@ def settle_signals(
     if not infos:
         return Done()
     with store.read() as reading:
-        position = reading.cursor(CURSOR) or None
+        began = position = reading.cursor(CURSOR) or None
     read: list[Notes] = []
     due: list[Due] = []
-    while may_go_on() and len(due) < EPISODES_MAX:
+    while may_go_on() and len(due) < EPISODES_MAX and sum(notes.rows for notes in read) < ROWS_MAX:
         with store.read() as reading:
             users = reading.users_deciding(position, USERS_AT_ONCE)
             part = [read_on(reading, user_id, rules, now_ms) for user_id in users]
@@ -108,11 +112,12 @@ def settle_signals(
         if position is None:
             break
     done = settle_due(due[:EPISODES_MAX], rules.costs, market, store, recorder, now_ms, may_go_on)
-    with store.begin() as tx:
-        for notes in read:
-            if notes.changed:
+    changed = [notes for notes in read if notes.changed]
+    if changed or position != began:
+        with store.begin() as tx:
+            for notes in changed:
                 tx.save_cursor(cursor_of(notes.user_id), notes.document)
-        tx.save_cursor(CURSOR, position or "")
+            tx.save_cursor(CURSOR, position or "")
     return done
 
 
@@ -151,6 +156,7 @@ def read_on(reading: Reading, user_id: str, rules: Rules, now_ms: int) -> Notes:
         last = page.items[-1]
         notes.after = (last.at_ms, last.decision_id)
         notes.episodes = gathered(notes.episodes, page.items, rules.horizon_minutes)[-WAITING_MAX:]
+        notes.rows = len(page.items)
         notes.changed = True
     notes.read_until_ms = now_ms - LATE_MS if page.next_cursor is None else notes.after[0]
     return notes
@@ -159,10 +165,10 @@ def read_on(reading: Reading, user_id: str, rules: Rules, now_ms: int) -> Notes:
 def notes_of(reading: Reading, user_id: str, now_ms: int) -> Notes:
     kept = reading.cursor(cursor_of(user_id))
     if kept is None:
-        return Notes(user_id, (now_ms - LOOK_BACK_MS, ""), [], 0)
+        return Notes(user_id, (now_ms - LOOK_BACK_MS, ""), [])
     document = json.loads(kept)
     at_ms, decision_id = document["after"]
-    return Notes(user_id, (at_ms, decision_id), [Episode(*fields) for fields in document["episodes"]], 0)
+    return Notes(user_id, (at_ms, decision_id), [Episode(*fields) for fields in document["episodes"]])
 
 
 def ripe(notes: Notes, infos: Iterable[StreamInfo], rules: Rules, now_ms: int) -> list[Due]:

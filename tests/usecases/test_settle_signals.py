@@ -171,7 +171,11 @@ def forget(desk: Desk) -> None:
             tx.save_cursor(f"settle_signals:{user_id}", '{"after": [0, ""], "episodes": []}')
 
 
-def test_two_workers_at_once_settle_each_episode_once(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_two_workers_at_once_settle_each_episode_once(desk: Desk, kind: str, request: pytest.FixtureRequest) -> None:
+    if kind == "postgres":
+        database = Database(request.getfixturevalue("postgres_url"))
+        desk = Desk(database, SqlStore(database))
     desk.decide(*(refused(f"d-{n}", user_id=f"user-{n}") for n in range(30)))
 
     with ThreadPoolExecutor(4) as pool:
@@ -180,6 +184,9 @@ def test_two_workers_at_once_settle_each_episode_once(desk: Desk) -> None:
 
     assert sum(counts) == 30
     assert all(set(desk.stored(f"user-{n}")) == {f"settled:d-{n}"} for n in range(30))
+    desk.report(outcome("own", "user-7", decision_id="d-7"))
+    assert desk.stored("user-7")["settled:d-7"].superseded_by == "own"
+    desk.database.close()
 
 
 def test_after_a_stop_halfway_the_rest_is_settled(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,6 +410,14 @@ def test_a_long_history_is_read_in_parts(desk: Desk, monkeypatch: pytest.MonkeyP
     # Six decisions to an episode; one is settled only when all of it has been read.
     assert counts == [1, 1, 1, 1, 1, 0, 0]
     assert set(desk.stored()) == {f"settled:d-{n:02}" for n in range(0, 30, 6)}
+
+
+def test_a_round_that_has_read_much_leaves_the_others_to_the_next(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "USERS_AT_ONCE", 1)
+    monkeypatch.setattr(module, "ROWS_MAX", 4)
+    desk.decide(*(refused(f"d-{n}", SIGNAL_MS + n, user_id=f"user-{u}") for u in range(4) for n in range(3)))
+
+    assert [desk.settle().settled for _ in range(3)] == [2, 2, 0]
 
 
 def test_it_stops_when_the_worker_does(desk: Desk) -> None:
