@@ -1,9 +1,11 @@
 """What nobody reported is settled by candles: once per episode, and only until the bot reports it after all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.lessons import lesson_of
 from ml_service.domain.market.candles import Candles, Stream, candles_of
@@ -21,10 +25,11 @@ from ml_service.domain.outcomes import DAY_MS, Outcome, StoredOutcome
 from ml_service.domain.performance.rejected import rejected_value
 from ml_service.domain.performance.tally import Cut
 from ml_service.domain.types import Action, Decision, Signal
-from ml_service.ports import Period, StreamInfo
+from ml_service.ports import Period
 from ml_service.usecases import settle_signals as module
 from ml_service.usecases.adapt import adapt
 from ml_service.usecases.history import histories
+from ml_service.usecases.release_outcome import release_outcome
 from ml_service.usecases.settle_signals import Done, Rules, make_way, settle_signals
 from tests.builders import NOW_MS, decision, drawn, outcome, rejected, taken
 from tests.usecases.trading import RULES, evening, trade
@@ -38,27 +43,22 @@ SILENT_DUE_MS = SIGNAL_MS + 36 * HOUR_MS
 BTC = Stream("binance", "BTCUSDT", "1m")
 
 
-@dataclass
-class Shown:
-    """Candles in memory, with a note of what was read."""
+class Noted(SqlMarket):
+    """The market's store, with a note of what was read."""
 
-    series: dict[Stream, Candles] = field(default_factory=dict)
-    read: list[Stream] = field(default_factory=list)
-
-    def streams(self) -> list[StreamInfo]:
-        return [
-            StreamInfo(stream, int(held.opened_at_ms[0]), int(held.opened_at_ms[-1]), None, 0)
-            for stream, held in self.series.items()
-        ]
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.read: list[Stream] = []
 
     def candles(
-        self, stream: Stream, since_ms: int | None = None, until_ms: int | None = None, rows_at_once: int = 100_000
+        self, stream: Stream, since_ms: int | None = None, until_ms: int | None = None, rows_at_once: int = 1_000
     ) -> Iterator[Candles]:
         self.read.append(stream)
-        held = self.series[stream]
-        first, end = np.searchsorted(held.opened_at_ms, (since_ms or 0, until_ms or 2**62))
-        for start in range(first, end, 1_000):
-            yield held[start : min(start + 1_000, end)]
+        return super().candles(stream, since_ms, until_ms, rows_at_once)
+
+    def add(self, stream: Stream, candles: Candles) -> None:
+        with self.taking(stream, candles) as taking:
+            taking.add(candles)
 
 
 def rising(stream: Stream = BTC, days: float = 3, begin_ms: int = BEGIN_MS, per_hour: float = 1.0) -> Candles:
@@ -71,16 +71,16 @@ def rising(stream: Stream = BTC, days: float = 3, begin_ms: int = BEGIN_MS, per_
     return candles_of(moments, opens, high, low, closes, np.ones(moments.size))
 
 
-def shown(*streams: Stream, **how: Any) -> Shown:
-    return Shown({stream: rising(stream, **how) for stream in streams or (BTC,)})
-
-
 @dataclass
 class Desk:
     database: Database
     store: SqlStore
-    market: Shown = field(default_factory=shown)
+    market: Noted
     rules: Rules = field(default_factory=Rules)
+
+    def show(self, *streams: Stream, **how: Any) -> None:
+        for stream in streams or (BTC,):
+            self.market.add(stream, rising(stream, **how))
 
     def decide(self, *decisions: Decision) -> None:
         DirectRecorder(self.database).record(decisions, 0)
@@ -106,9 +106,26 @@ class Desk:
         return {name for name, one in self.stored().items() if one.superseded_by is None}
 
 
+@pytest.fixture(scope="module")
+def no_candles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("market") / "market.db"
+    upgrade(f"sqlite:///{path}", line=MARKET)
+    return path
+
+
 @pytest.fixture
-def desk(embedded: Database, store: SqlStore) -> Desk:
-    return Desk(embedded, store)
+def bare(embedded: Database, store: SqlStore, no_candles: Path, tmp_path: Path) -> Iterator[Desk]:
+    """Without any candles yet."""
+    database = Database(f"sqlite:///{shutil.copy(no_candles, tmp_path)}")
+    yield Desk(embedded, store, Noted(database))
+    database.close()
+
+
+@pytest.fixture
+def desk(bare: Desk) -> Desk:
+    """Three days of a market that rises by 1 an hour."""
+    bare.show()
+    return bare
 
 
 def refused(
@@ -130,7 +147,8 @@ def test_a_refused_signal_is_marked_to_market_after_its_horizon(desk: Desk) -> N
     assert found.lesson == lesson_of(refused("d-1", price=100.0, stop=98.0))
     # In a minute after midnight; out at the end of the minute in which the twelve hours end.
     entry, exit_ = 100.0 + 1 / 60, 112.0 + 1 / 60
-    assert (told.entry_price, told.exit_price) == (pytest.approx(entry), pytest.approx(exit_))
+    assert told.entry_price == pytest.approx(entry)
+    assert told.exit_price == pytest.approx(exit_)
     assert (told.opened_at_ms, told.closed_at_ms) == (BEGIN_MS + MINUTE_MS, BEGIN_MS + 12 * HOUR_MS + MINUTE_MS)
     percent = 100 * (exit_ - entry) / entry - 0.06 * (entry + exit_) / entry
     assert told.pnl_percent == pytest.approx(percent)
@@ -140,8 +158,9 @@ def test_a_refused_signal_is_marked_to_market_after_its_horizon(desk: Desk) -> N
     assert told.ignored["candles"] == "binance BTCUSDT 1m"
 
 
-def test_a_sell_wins_where_the_market_falls_and_a_stop_that_makes_no_sense_is_told(desk: Desk) -> None:
-    desk.market = shown(per_hour=-1.0)
+def test_a_sell_wins_where_the_market_falls_and_a_stop_that_makes_no_sense_is_told(bare: Desk) -> None:
+    desk = bare
+    desk.show(per_hour=-1.0)
     desk.decide(refused("d-1", action="SELL", price=100.0, target=97.0, stop=90.0))
 
     desk.settle(REFUSED_DUE_MS)
@@ -175,7 +194,7 @@ def forget(desk: Desk) -> None:
 def test_two_workers_at_once_settle_each_episode_once(desk: Desk, kind: str, request: pytest.FixtureRequest) -> None:
     if kind == "postgres":
         database = Database(request.getfixturevalue("postgres_url"))
-        desk = Desk(database, SqlStore(database))
+        desk = Desk(database, SqlStore(database), desk.market)
     desk.decide(*(refused(f"d-{n}", user_id=f"user-{n}") for n in range(30)))
 
     with ThreadPoolExecutor(4) as pool:
@@ -253,6 +272,17 @@ def test_a_report_in_doubt_or_of_another_episode_takes_nobody_s_place(desk: Desk
     assert desk.stored()["settled:d-1"].superseded_by is None
 
 
+def test_a_report_that_was_released_takes_its_place_too(desk: Desk) -> None:
+    desk.decide(taken("d-1", SIGNAL_MS), taken("d-2", SIGNAL_MS + MINUTE_MS))
+    desk.settle(SILENT_DUE_MS)
+    desk.report(outcome("odd", decision_id="d-2", pnl_percent=5000.0))
+
+    release_outcome("ada", "odd", actor="ada", reason="it was", now_ms=SILENT_DUE_MS, store=desk.store)
+
+    assert make_way("ada", "odd", rules=desk.rules, store=desk.store)
+    assert desk.stored()["settled:d-1"].superseded_by == "odd"
+
+
 @pytest.mark.parametrize("quiet", [rejected("d-1", SIGNAL_MS, symbol="*"), drawn(1.0, "d-1", at_ms=SIGNAL_MS)])
 def test_what_was_explored_waits_for_its_report_and_what_has_no_symbol_has_no_candles(
     desk: Desk, quiet: Decision
@@ -288,9 +318,9 @@ def test_what_is_learned_of_the_settled_is_taken_back_when_the_bot_reports_after
         assert reading.waiting("ada", "BTCUSDT") == []
 
 
-def test_analytics_tell_the_value_of_what_was_rejected(desk: Desk, tmp_path: Any) -> None:
+def test_analytics_tell_the_value_of_what_was_rejected(desk: Desk, tmp_path: Path) -> None:
     days = range(3)
-    desk.market = shown(days=5)
+    desk.show(days=5)
     desk.decide(*(refused(f"d-{day}", SIGNAL_MS + day * DAY_MS, price=100.0, stop=99.0) for day in days))
     desk.settle(SIGNAL_MS + 4 * DAY_MS)
 
@@ -309,10 +339,10 @@ def test_analytics_tell_the_value_of_what_was_rejected(desk: Desk, tmp_path: Any
 # Candles
 
 
-def test_the_finest_candles_that_reach_far_enough_are_asked(desk: Desk) -> None:
-    hourly, quarters = BTC._replace(interval="1h"), BTC._replace(interval="15m")
-    desk.market = shown(hourly, quarters)
-    desk.market.series[BTC] = rising(BTC, days=0.4)
+def test_the_finest_candles_that_reach_far_enough_are_asked(bare: Desk) -> None:
+    desk, quarters = bare, BTC._replace(interval="15m")
+    desk.show(BTC._replace(interval="1h"), quarters)
+    desk.show(BTC, days=0.4)
     desk.decide(refused("d-1"))
 
     desk.settle(SIGNAL_MS + 13 * HOUR_MS)
@@ -323,7 +353,7 @@ def test_the_finest_candles_that_reach_far_enough_are_asked(desk: Desk) -> None:
 
 def test_the_preferred_venue_comes_before_a_finer_interval(desk: Desk) -> None:
     kraken = Stream("kraken", "BTCUSDT", "5m")
-    desk.market = shown(BTC, kraken)
+    desk.show(kraken)
     desk.rules = replace(desk.rules, venue="kraken")
     desk.decide(refused("d-1"))
 
@@ -332,11 +362,11 @@ def test_the_preferred_venue_comes_before_a_finer_interval(desk: Desk) -> None:
     assert desk.stored()["settled:d-1"].outcome.ignored["candles"] == "kraken BTCUSDT 5m"
 
 
-def test_where_the_finest_have_a_gap_the_coarser_are_asked(desk: Desk) -> None:
-    hourly = BTC._replace(interval="1h")
-    desk.market = shown(BTC, hourly)
-    whole = desk.market.series[BTC]
-    desk.market.series[BTC] = whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS]
+def test_where_the_finest_have_a_gap_the_coarser_are_asked(bare: Desk) -> None:
+    desk = bare
+    desk.show(BTC._replace(interval="1h"))
+    whole = rising()
+    desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS])
     desk.decide(refused("d-1"))
 
     desk.settle(SIGNAL_MS + 13 * HOUR_MS)
@@ -344,9 +374,9 @@ def test_where_the_finest_have_a_gap_the_coarser_are_asked(desk: Desk) -> None:
     assert desk.stored()["settled:d-1"].outcome.ignored["candles"] == "binance BTCUSDT 1h"
 
 
-def test_where_nobody_can_tell_it_is_given_up_with_the_reason(desk: Desk) -> None:
-    whole = desk.market.series[BTC]
-    desk.market.series[BTC] = whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS]
+def test_where_nobody_can_tell_it_is_given_up_with_the_reason(bare: Desk) -> None:
+    desk, whole = bare, rising()
+    desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS])
     desk.decide(refused("d-1"))
 
     assert desk.settle().given_up == {"gap_over_entry": 1}
@@ -354,13 +384,13 @@ def test_where_nobody_can_tell_it_is_given_up_with_the_reason(desk: Desk) -> Non
     assert desk.stored() == {}
 
 
-def test_candles_that_come_late_are_waited_for_a_week(desk: Desk) -> None:
-    other = rejected("d-2", SIGNAL_MS, symbol="ETHUSDT")
-    desk.market = shown(BTC, days=0.3)
-    desk.decide(refused("d-1"), other)
+def test_candles_that_come_late_are_waited_for_a_week(bare: Desk) -> None:
+    desk = bare
+    desk.show(days=0.3)
+    desk.decide(refused("d-1"), rejected("d-2", SIGNAL_MS, symbol="ETHUSDT"))
 
     assert desk.settle(SIGNAL_MS + 3 * DAY_MS) == Done()
-    desk.market = shown(BTC)
+    desk.show()
     assert desk.settle(SIGNAL_MS + 3 * DAY_MS) == Done(settled=1)
     assert desk.settle(SIGNAL_MS + 8 * DAY_MS).given_up == {"no_candles": 1}
     assert desk.settle(SIGNAL_MS + 8 * DAY_MS) == Done()
@@ -368,7 +398,7 @@ def test_candles_that_come_late_are_waited_for_a_week(desk: Desk) -> None:
 
 def test_candles_of_a_symbol_are_read_once_for_all(desk: Desk) -> None:
     ether = Stream("binance", "ETHUSDT", "1m")
-    desk.market = shown(BTC, ether)
+    desk.show(ether)
     desk.decide(*(refused(f"d-{n}", SIGNAL_MS + n * MINUTE_MS, user_id=f"user-{n}") for n in range(60)))
     desk.decide(rejected("e", SIGNAL_MS, symbol="ETHUSDT"))
 
@@ -376,12 +406,11 @@ def test_candles_of_a_symbol_are_read_once_for_all(desk: Desk) -> None:
     assert sorted(desk.market.read) == [BTC, ether]
 
 
-def test_without_any_candles_nothing_is_read_or_noted(desk: Desk) -> None:
-    desk.market = Shown()
-    desk.decide(refused("d-1"))
+def test_without_any_candles_nothing_is_read_or_noted(bare: Desk) -> None:
+    bare.decide(refused("d-1"))
 
-    assert desk.settle() == Done()
-    with desk.store.read() as reading:
+    assert bare.settle() == Done()
+    with bare.store.read() as reading:
         assert reading.cursor("settle_signals:ada") is None
 
 
@@ -402,7 +431,7 @@ def test_everybody_has_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_long_history_is_read_in_parts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 7)
-    desk.market = shown(days=5)
+    desk.show(days=5)
     desk.decide(*(refused(f"d-{n:02}", SIGNAL_MS + n * 2 * HOUR_MS) for n in range(30)))
 
     counts = [desk.settle(SIGNAL_MS + 4 * DAY_MS).settled for _ in range(7)]
