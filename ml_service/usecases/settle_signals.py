@@ -65,7 +65,9 @@ class Notes:
     episodes: list[Episode]
     read_until_ms: int = 0
     rows: int = 0
-    """How many decisions were read this time."""
+    """How many decisions were read this time, …"""
+    crowded_out: int = 0
+    """… and how many episodes made way for younger ones."""
     changed: bool = False
 
     @property
@@ -112,6 +114,8 @@ def settle_signals(
         if position is None:
             break
     done = settle_due(due[:EPISODES_MAX], rules.costs, market, store, recorder, now_ms, may_go_on)
+    if crowded_out := sum(notes.crowded_out for notes in read):
+        done.given_up["too_many"] += crowded_out
     changed = [notes for notes in read if notes.changed]
     if changed or position != began:
         with store.begin() as tx:
@@ -155,7 +159,9 @@ def read_on(reading: Reading, user_id: str, rules: Rules, now_ms: int) -> Notes:
     if page.items:
         last = page.items[-1]
         notes.after = (last.at_ms, last.decision_id)
-        notes.episodes = gathered(notes.episodes, page.items, rules.horizon_minutes)[-WAITING_MAX:]
+        episodes = gathered(notes.episodes, page.items, rules.horizon_minutes)
+        notes.episodes = episodes[-WAITING_MAX:]
+        notes.crowded_out = len(episodes) - len(notes.episodes)
         notes.rows = len(page.items)
         notes.changed = True
     notes.read_until_ms = now_ms - LATE_MS if page.next_cursor is None else notes.after[0]

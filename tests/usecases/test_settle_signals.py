@@ -396,6 +396,14 @@ def test_candles_that_come_late_are_waited_for_a_week(bare: Desk) -> None:
     assert desk.settle(SIGNAL_MS + 8 * DAY_MS) == Done()
 
 
+def test_of_too_many_that_wait_the_oldest_are_given_up_and_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 3)
+    desk.decide(*(rejected(f"d-{n}", SIGNAL_MS + n * MINUTE_MS, symbol=f"COIN{n}") for n in range(5)))
+
+    assert desk.settle(SIGNAL_MS + HOUR_MS).given_up == {"too_many": 2}
+    assert desk.settle(SIGNAL_MS + 8 * DAY_MS).given_up == {"no_candles": 3}
+
+
 def test_candles_of_a_symbol_are_read_once_for_all(desk: Desk) -> None:
     ether = Stream("binance", "ETHUSDT", "1m")
     desk.show(ether)
