@@ -16,6 +16,7 @@ from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, CycleRecord, Learner
 from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, Stream
+from ml_service.domain.market.episodes import Episode, Judged
 from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
@@ -151,6 +152,18 @@ class Reading(Protocol):
     def decision_for(self, outcome: Outcome) -> tuple[Match, Decision] | None:
         """The decision that an outcome belongs to, and how it was found."""
 
+    def users_deciding(self, after: str | None, limit: int) -> Sequence[str]:
+        """Who has decisions, in order."""
+
+    def judged(self, user_id: str, after: tuple[int, str], until_ms: int, limit: int) -> Page[Judged]:
+        """What the gate took or refused after that moment and decision, oldest first."""
+
+    def is_told(self, user_id: str, episode: Episode) -> bool:
+        """Whether there is an outcome of any of its decisions."""
+
+    def settled_for(self, user_id: str, decision_id: str, horizon_minutes: float) -> StoredOutcome | None:
+        """What was worked out for the episode of a decision, while it counts."""
+
     def outcome_stamps(self, user_id: str, since_day: int | None) -> Mapping[int, int]:
         """Of the days that have, or had, outcomes, in order. A stamp is a new one after every change to the day."""
 
@@ -217,6 +230,9 @@ class Writing(Reading, Protocol):
         """Write its decision and its lesson; which outcomes count follows from it."""
 
     def save_release(self, stored: StoredOutcome, at_ms: int) -> None: ...
+    def save_stand_in(self, stored: StoredOutcome, trade_id: str) -> None:
+        """Another outcome counts in its place."""
+
     def save_kill(self, kill: Kill) -> None: ...
     def keys_to_change(self) -> tuple[ApiKey, ...]:
         """Every key; nobody else changes one before this transaction has ended."""

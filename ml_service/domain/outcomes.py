@@ -17,7 +17,8 @@ AGE_MS_MAX = 90 * DAY_MS
 MATCH_WINDOW_MS = 120_000
 """An outcome without ids belongs to the nearest earlier `take` within this time before it was opened."""
 
-Source = Literal["bot", "import", "trades_table"]
+Source = Literal["bot", "import", "trades_table", "settlement"]
+"""`settlement`: nobody reported it; it was worked out from candles."""
 Match = Literal["decision_id", "signal_id", "nearest", "declared", "none"]
 """`declared`: somebody said afterwards where it belongs."""
 

@@ -31,6 +31,7 @@ from ml_service.settings.sections import (
     Section,
     SecuritySettings,
     ServerSettings,
+    SettlementSettings,
     TradesSettings,
 )
 
@@ -49,6 +50,7 @@ class Settings(Section):
     gate: Gate = Field(default={}, validate_default=True)
     adaptation: AdaptationSettings = AdaptationSettings()
     market: MarketSettings = MarketSettings()
+    settlement: SettlementSettings = SettlementSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from ml_service.domain.adaptation import SCORE_WEIGHTS, AdaptationPolicy
 from ml_service.domain.market.intervals import Interval
+from ml_service.domain.market.settlement import Costs
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import OnMissing
 from ml_service.settings.kinds import (
@@ -27,6 +28,7 @@ from ml_service.settings.kinds import (
 STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 POLICY = AdaptationPolicy()
+COSTS = Costs()
 
 
 class Section(BaseModel):
@@ -142,6 +144,15 @@ class MarketSettings(Section):
     """Whose candles inform decisions, where a symbol has several; None: whichever there are."""
     interval: Annotated[Interval | None, Lower] = None
     """Of which length; None: the shortest there is."""
+
+
+class SettlementSettings(Section):
+    enabled: bool = True
+    """Whether signals whose result nobody reported are marked to market, where there are candles."""
+    horizon_minutes: int = whole(720, 1, 43_200)
+    silent_hours: float = number(24.0, 0, 8_760)
+    fee_percent: float = number(COSTS.fee_percent, 0, 10)
+    slippage_percent: float = number(COSTS.slippage_percent, 0, 10)
 
 
 class RecordingSettings(Section):

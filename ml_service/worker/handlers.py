@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ml_service.domain.events import JournalConflictFound, KillSwitchTurned
+from ml_service.domain.events import JournalConflictFound, KillSwitchTurned, OutcomeReleased, OutcomeReported
+from ml_service.usecases.settle_signals import make_way
 from ml_service.worker.parts import Parts
 
 Handler = Callable[[Mapping[str, Any], Parts], None]
@@ -17,7 +18,13 @@ def tell_of_conflict(facts: Mapping[str, Any], parts: Parts) -> None:
     parts.notifier.alert("warning", JournalConflictFound.kind, facts)
 
 
+def let_report_count(facts: Mapping[str, Any], parts: Parts) -> None:
+    make_way(facts["user_id"], facts["trade_id"], rules=parts.settlement, store=parts.store)
+
+
 HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     KillSwitchTurned.kind: (tell_of_kill_switch,),
     JournalConflictFound.kind: (tell_of_conflict,),
+    OutcomeReported.kind: (let_report_count,),
+    OutcomeReleased.kind: (let_report_count,),
 }

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml_service.ports import ExportFiles, Notifier, Outbox, Recorder, Retention, Store, TradesTable
+from ml_service.ports import ExportFiles, Market, Notifier, Outbox, Recorder, Retention, Store, TradesTable
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
+from ml_service.usecases.settle_signals import Rules as SettlementRules
 
 
 @dataclass(slots=True)
@@ -22,6 +23,10 @@ class Parts:
     trades: TradesTable | None
     trades_poll_seconds: float
     ages: Ages
+    market: Market
+    settlement: SettlementRules
+    settles_by_itself: bool
+    """Whether what nobody reported is worked out; what was already gives way to a report in any case."""
     now_ms: Callable[[], int]
     simulated_ms: Callable[[], int]
     """The newest time that a simulation has named; 0 outside of simulations."""

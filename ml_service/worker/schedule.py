@@ -11,6 +11,7 @@ from ml_service.usecases.import_trades import import_trades
 from ml_service.usecases.jobs import open_job
 from ml_service.usecases.match_outcomes import match_outcomes
 from ml_service.usecases.prune import prune
+from ml_service.usecases.settle_signals import settle_signals
 from ml_service.worker.parts import Parts
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,21 @@ def match_again(parts: Parts) -> None:
         logger.info("outcomes: %d of %d found their decision later", found.matched, found.looked_at)
 
 
+def settle_what_nobody_told(parts: Parts) -> None:
+    if not parts.settles_by_itself:
+        return
+    done = settle_signals(
+        rules=parts.settlement,
+        market=parts.market,
+        store=parts.store,
+        recorder=parts.recorder,
+        now_ms=parts.now_ms(),
+        may_go_on=lambda: not parts.stopping(),
+    )
+    if done.settled or done.given_up:
+        logger.info("settled %d signals by candles, gave up %s", done.settled, dict(done.given_up))
+
+
 def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
@@ -73,6 +89,7 @@ def tasks(parts: Parts) -> tuple[Task, ...]:
     return (
         Task("trades", parts.trades_poll_seconds, read_trades),
         Task("match", 30.0, match_again),
+        Task("settle", 60.0, settle_what_nobody_told),
         Task("tidy", 60.0, tidy),
         Task("adapt", ADAPT_SECONDS, adapt_what_waits),
         Task("prune", 300.0, prune_old_rows),

@@ -12,15 +12,18 @@ from ml_service.adapters.process import Stop
 from ml_service.adapters.shared_page import SharedMark, SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling
+from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.outbox import SqlOutbox
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.trades_table import SqlTradesTable
+from ml_service.domain.market.settlement import Costs
 from ml_service.settings import Settings
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
+from ml_service.usecases.settle_signals import Rules as SettlementRules
 from ml_service.worker.parts import Parts
 
 
@@ -29,9 +32,11 @@ class WorkerProcess:
     parts: Parts
     leader: FileLeader | PostgresLeader
     database: Database
+    market_database: Database
 
     def close(self) -> None:
         self.leader.close()
+        self.market_database.close()
         self.database.close()
 
 
@@ -68,6 +73,9 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
     )
     # Nobody waits for an answer here, so a long statement may take its time.
     database = Database(settings.database_url, Pooling(size=3, overflow=2, answer_timeout_ms=15_000))
+    market_database = database
+    if settings.is_embedded:
+        market_database = Database(settings.market_url)
     page = SharedPage(settings.data_dir / "shared.page")
     simulated_ms = simulated(settings, page)
 
@@ -87,7 +95,10 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         entropy=os.urandom,
         trades=SqlTradesTable(trades.url.get_secret_value(), trades.table) if trades.url is not None else None,
         trades_poll_seconds=trades.poll_seconds,
-        ages=Ages(**settings.retention.model_dump()),
+        ages=Ages(**settings.retention.model_dump(), horizon_minutes=settings.settlement.horizon_minutes),
+        market=SqlMarket(market_database),
+        settlement=settlement_rules(settings),
+        settles_by_itself=settings.settlement.enabled,
         now_ms=lambda: simulated_ms() or time.time_ns() // 1_000_000,
         simulated_ms=simulated_ms,
         stopping=stopping.is_set,
@@ -95,7 +106,17 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         announce=announcer.announce,
     )
     leader = FileLeader(settings.data_dir / "worker.lock") if database.is_sqlite else PostgresLeader(database.engine)
-    return WorkerProcess(parts, leader, database)
+    return WorkerProcess(parts, leader, database, market_database)
+
+
+def settlement_rules(settings: Settings) -> SettlementRules:
+    given = settings.settlement
+    return SettlementRules(
+        given.horizon_minutes,
+        given.silent_hours,
+        Costs(given.fee_percent, given.slippage_percent),
+        settings.market.venue,
+    )
 
 
 def simulated(settings: Settings, page: SharedPage) -> Callable[[], int]:

@@ -10,14 +10,16 @@ import pytest
 
 from ml_service.adapters.exports.files import LocalExports
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.outbox import SqlOutbox
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
-from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
+from ml_service.usecases.settle_signals import Rules as SettlementRules
 from ml_service.worker.parts import Parts
 from tests.builders import HASH, NOW_MS, policy
 from tests.fakes import Alerts
@@ -52,6 +54,9 @@ class Bench:
             trades=None,
             trades_poll_seconds=30.0,
             ages=Ages(30, 730, None, 7, 24, 500),
+            market=SqlMarket(self.database),
+            settlement=SettlementRules(),
+            settles_by_itself=True,
             now_ms=lambda: self.now_ms,
             simulated_ms=lambda: self.simulated_ms,
             stopping=lambda: self.stopping,
@@ -68,6 +73,7 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     upgrade(url)
+    upgrade(url, line=MARKET)
     database = Database(url)
     yield Bench(database, tmp_path)
     database.close()

@@ -8,11 +8,14 @@ import pytest
 
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.errors import StoreUnavailable
+from ml_service.ports import Period
 from ml_service.settings import load_settings
+from ml_service.worker.outbox import hand_out
 from ml_service.worker.parts import Parts
-from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, tasks
+from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, settle_what_nobody_told, tasks
 from ml_service.worker.wiring import simulated
-from tests.builders import NOW_MS
+from tests.builders import NOW_MS, outcome, rejected
+from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.usecases.trading import evening, trade
 from tests.worker.conftest import Bench
 
@@ -128,7 +131,7 @@ def test_the_table_of_the_worker_runs_over_an_empty_store(bench: Bench, caplog: 
 
     Schedule(table).run_due(bench.parts)
 
-    assert {task.name for task in table} == {"trades", "match", "tidy", "adapt", "prune", "exports"}
+    assert {task.name for task in table} == {"trades", "match", "settle", "tidy", "adapt", "prune", "exports"}
     assert bench.tidied == [NOW_MS]
     assert "failed" not in caplog.text
 
@@ -158,3 +161,21 @@ def test_a_worker_that_was_told_not_to_adapts_nothing_unasked(bench: Bench) -> N
 
     with bench.store.read() as reading:
         assert reading.open_jobs() == []
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_what_nobody_reported_is_settled_until_a_report_comes(bench: Bench, settles: bool) -> None:
+    candles = walk(100, first_ms=FIRST_MS)
+    with bench.parts.market.taking(BTC, candles) as taking:
+        taking.add(candles)
+    bench.parts.recorder.record([rejected("d-1", FIRST_MS + 1)], 0)
+    bench.now_ms = FIRST_MS + 20 * HOUR_MS
+    bench.parts.settles_by_itself = settles
+
+    settle_what_nobody_told(bench.parts)
+    bench.parts.recorder.keep([outcome("own", decision_id="d-1", accepted=False)], bench.now_ms)
+    hand_out(bench.parts)
+
+    with bench.store.read() as reading:
+        found = {one.outcome.trade_id: one.superseded_by for one in reading.outcomes("ada", Period(), None, 10).items}
+    assert found == ({"own": None, "settled:d-1": "own"} if settles else {"own": None})

@@ -20,6 +20,7 @@ from ml_service.adapters.store.kill_rows import KillReading, KillWriting
 from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
 from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWriting
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
+from ml_service.adapters.store.settlement_rows import SettlementReading, SettlementWriting
 from ml_service.adapters.store.tally_rows import TalliesReading
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
 from ml_service.adapters.store.what_if_rows import WhatIfReading
@@ -65,6 +66,7 @@ class SqlReading(
     ThresholdsReading,
     DecisionsReading,
     OutcomesReading,
+    SettlementReading,
     LearnersReading,
     JobsReading,
     TalliesReading,
@@ -89,6 +91,7 @@ class SqlWriting(
     LearnersWriting,
     JobsWriting,
     OutcomesWriting,
+    SettlementWriting,
     SettingsWriting,
     KillWriting,
     KeysWriting,
