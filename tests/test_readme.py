@@ -62,6 +62,7 @@ def test_every_command_is_described(command: str) -> None:
     [
         events.OutcomeReported,
         events.OutcomeReleased,
+        events.OutcomeMatched,
         events.ThresholdsChanged,
         events.KillSwitchTurned,
         events.JournalConflictFound,

@@ -25,6 +25,16 @@ class OutcomeReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeMatched:
+    """The decision it belongs to was found, or named, after it had been reported."""
+
+    kind: ClassVar[str] = "outcome.matched"
+    user_id: str
+    trade_id: str
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThresholdsChanged:
     kind: ClassVar[str] = "thresholds.changed"
     user_id: str
@@ -52,4 +62,4 @@ class JournalConflictFound:
     record_id: str
 
 
-Event = OutcomeReported | OutcomeReleased | ThresholdsChanged | KillSwitchTurned | JournalConflictFound
+Event = OutcomeReported | OutcomeReleased | OutcomeMatched | ThresholdsChanged | KillSwitchTurned | JournalConflictFound

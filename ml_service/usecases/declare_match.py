@@ -1,5 +1,6 @@
 """Say which decision an outcome belongs to, where that could not be found out."""
 
+from ml_service.domain.events import OutcomeMatched
 from ml_service.domain.lessons import lesson_of
 from ml_service.domain.outcomes import Outcome, StoredOutcome, with_decision
 from ml_service.domain.types import Signal
@@ -29,6 +30,7 @@ def declare_match(
         tx.append_audit(
             now_ms, actor, "outcome.matched", f"{user_id}/{trade_id}", {"decision_id": decision_id, "reason": reason}
         )
+        tx.publish(OutcomeMatched(user_id, trade_id, decision_id), now_ms)
         changed = tx.outcome(user_id, trade_id)
         assert changed is not None
         return changed

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ml_service.domain.events import OutcomeMatched
 from ml_service.domain.lessons import lesson_of
 from ml_service.domain.outcomes import DAY_MS, Match, StoredOutcome, with_decision
 from ml_service.domain.types import Decision
@@ -31,7 +32,9 @@ def match_outcomes(*, store: Store, now_ms: int, may_go_on: Callable[[], bool] =
         with store.read() as reading:
             page = reading.unmatched_outcomes(now_ms - AGE_MS_MAX, position, ROWS_AT_ONCE)
             candidates = [(stored, reading.decision_for(stored.outcome)) for stored in page.items]
-        taken = sum(take(stored, *found, store=store) for stored, found in candidates if found is not None)
+        taken = sum(
+            take(stored, *found, store=store, now_ms=now_ms) for stored, found in candidates if found is not None
+        )
         total = Matched(total.looked_at + len(candidates), total.matched + taken)
         position = page.next_cursor
         if position is None:
@@ -42,7 +45,7 @@ def match_outcomes(*, store: Store, now_ms: int, may_go_on: Callable[[], bool] =
     return total
 
 
-def take(stored: StoredOutcome, match: Match, decision: Decision, *, store: Store) -> bool:
+def take(stored: StoredOutcome, match: Match, decision: Decision, *, store: Store, now_ms: int) -> bool:
     """Whether it was still without a decision. One transaction each: nobody who reports waits for the whole batch."""
     outcome = stored.outcome
     with store.begin() as tx:
@@ -50,4 +53,5 @@ def take(stored: StoredOutcome, match: Match, decision: Decision, *, store: Stor
         if current is None or current.match != "none":
             return False
         tx.save_match(with_decision(current, match, decision.decision_id, lesson_of(decision)))
+        tx.publish(OutcomeMatched(outcome.user_id, outcome.trade_id, decision.decision_id), now_ms)
         return True

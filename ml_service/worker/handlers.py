@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ml_service.domain.events import JournalConflictFound, KillSwitchTurned, OutcomeReleased, OutcomeReported
+from ml_service.domain.events import (
+    JournalConflictFound,
+    KillSwitchTurned,
+    OutcomeMatched,
+    OutcomeReleased,
+    OutcomeReported,
+)
 from ml_service.usecases.settle_signals import make_way
 from ml_service.worker.parts import Parts
 
@@ -27,4 +33,5 @@ HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     JournalConflictFound.kind: (tell_of_conflict,),
     OutcomeReported.kind: (let_report_count,),
     OutcomeReleased.kind: (let_report_count,),
+    OutcomeMatched.kind: (let_report_count,),
 }
