@@ -8,8 +8,9 @@ An average that remembers everything begins after the first holes and must not m
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from math import isnan, log, nan, sqrt
+from operator import mul
 
 from ml_service.features.spec import ROUNDING
 
@@ -149,3 +150,84 @@ def ratio(part: float, whole: float) -> float:
 
 def log_ratio(part: float, whole: float) -> float:
     return log(part / whole) if part > 0.0 and whole > 0.0 else nan
+
+
+def over(bars: int, rule: Callable[[deque[float]], float]) -> Block:
+    """What a rule makes of the last values, the oldest first; the rule passes a hole on, as a sum does."""
+    window: deque[float] = deque(maxlen=bars)
+
+    def step(value: float) -> float:
+        window.append(value)
+        return rule(window) if len(window) == bars else nan
+
+    return step
+
+
+def weighted(bars: int) -> Block:
+    """The newest counts as many times as there are bars, the oldest once."""
+    weights = range(1, bars + 1)
+    whole = bars * (bars + 1) / 2
+    return over(bars, lambda window: product(weights, window) / whole)
+
+
+def centred(window: Sequence[float]) -> list[float]:
+    """How far each lies from the mean of the window; exactly 0 where all are equal."""
+    oldest = window[0]
+    distances = [value - oldest for value in window]
+    middle = sum(distances) / len(distances)
+    return [distance - middle for distance in distances]
+
+
+def product(some: Iterable[float], others: Iterable[float]) -> float:
+    """Multiplied pair by pair, and added up."""
+    return sum(map(mul, some, others), 0.0)
+
+
+def changed() -> Block:
+    before = lag(1)
+    return lambda value: value - before(value)
+
+
+def relative_change() -> Block:
+    before = lag(1)
+
+    def step(value: float) -> float:
+        past = before(value)
+        return (value - past) / past
+
+    return step
+
+
+def since_highest(bars: int) -> Block:
+    """How many bars ago the highest was; of equals, the newest counts."""
+    standing: deque[tuple[int, float]] = deque()
+    at = 0
+
+    def step(value: float) -> float:
+        nonlocal at
+        at += 1
+        while standing and standing[-1][1] <= value:
+            standing.pop()
+        standing.append((at, value))
+        if standing[0][0] <= at - bars:
+            standing.popleft()
+        return float(at - standing[0][0]) if at >= bars else nan
+
+    return step
+
+
+def run() -> Block:
+    """How many values in a row had this sign; counted below zero where they were negative."""
+    count = 0
+
+    def step(value: float) -> float:
+        nonlocal count
+        if value > 0.0:
+            count = max(count, 0) + 1
+        elif value < 0.0:
+            count = min(count, 0) - 1
+        else:
+            count = 0
+        return nan if isnan(value) else float(count)
+
+    return step

@@ -142,3 +142,54 @@ def indicator(function: Callable[..., Any], *columns: Floats, **parameters: Any)
         return np.full(columns[0].size, np.nan)
     values: Floats = function(*columns, **parameters)
     return values
+
+
+WHOLE_CHUNK = 1_024
+"""Fewer rows, because all bars of their windows are there at once."""
+
+
+def over(bars: int, rule: Callable[[Floats], Floats], values: Floats) -> Floats:
+    """What a rule makes of every window; it gets them side by side, the oldest bar of each in the first row."""
+    out = np.full(values.size, np.nan)
+    for start in range(bars - 1, values.size, WHOLE_CHUNK):
+        end = min(start + WHOLE_CHUNK, values.size)
+        out[start:end] = rule(np.stack([values[start - back : end - back] for back in reversed(range(bars))]))
+    return out
+
+
+def centred(rows: Floats) -> Floats:
+    """How far each lies from the mean of its window; exactly 0 where all are equal."""
+    distances: Floats = rows - rows[0]
+    return distances - product(distances, 1.0) / len(rows)
+
+
+def product(some: Floats, others: Floats | float) -> Floats:
+    """Multiplied row by row, and added up."""
+    added: Floats = np.add.reduce(some * others, axis=0)
+    return added
+
+
+def accumulated(rows: Floats) -> Floats:
+    """Each row with all before it added; numpy's own way of doing it takes ten times as long."""
+    out = rows.copy()
+    for place in range(1, len(out)):
+        out[place] += out[place - 1]
+    return out
+
+
+def changed(values: Floats) -> Floats:
+    return values - lagged(values, 1)
+
+
+def relative_change(values: Floats) -> Floats:
+    past = lagged(values, 1)
+    return (values - past) / past
+
+
+def runs(values: Floats) -> Floats:
+    """How many values in a row had this sign; counted below zero where they were negative."""
+    signs = np.sign(values)
+    places = np.arange(values.size, dtype=np.float64)
+    begins = np.append(True, signs[1:] != signs[:-1])[: values.size]
+    began: Floats = np.maximum.accumulate(np.where(begins, places, 0.0))
+    return (places - began + 1.0) * signs

@@ -1,0 +1,27 @@
+"""Aroon up 14: how recent the highest high is; 100 is this bar, 0 is 14 bars ago."""
+
+import talib
+
+from ml_service.domain.market.candles import Candles, Floats
+from ml_service.features import rolling, windows
+from ml_service.features.spec import Feature, Step
+
+BARS = 14
+
+
+def batch(candles: Candles) -> Floats:
+    return windows.indicator(ups, candles.high, candles.low)
+
+
+def ups(high: Floats, low: Floats) -> Floats:
+    _, up = talib.AROON(high, low, timeperiod=BARS)
+    values: Floats = up
+    return values
+
+
+def stream() -> Step:
+    age = rolling.since_highest(BARS + 1)
+    return lambda candle: 100.0 * (BARS - age(candle.high)) / BARS
+
+
+FEATURE = Feature("aroon_up", "trend", BARS, batch, stream, {"bars": BARS})

@@ -1,0 +1,23 @@
+"""Upper shadow: how much of the bar's range lies above its body."""
+
+import numpy as np
+
+from ml_service.domain.market.candles import Candle, Candles, Floats
+from ml_service.features import rolling, windows
+from ml_service.features.spec import Feature, Step
+
+
+def batch(candles: Candles) -> Floats:
+    return windows.share_of(candles.high - np.maximum(candles.open, candles.close), candles.high - candles.low)
+
+
+def stream() -> Step:
+    return told
+
+
+def told(candle: Candle) -> float:
+    extent = candle.high - candle.low
+    return rolling.ratio((candle.high - max(candle.open, candle.close)), extent)
+
+
+FEATURE = Feature("upper_shadow", "price", 0, batch, stream)
