@@ -7,7 +7,7 @@ import numpy as np
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import rolling, windows
 from ml_service.features.indicators import typical
-from ml_service.features.spec import Feature, Step
+from ml_service.features.spec import ROUNDING, Feature, Step
 
 BARS = 14
 
@@ -15,9 +15,11 @@ BARS = 14
 def batch(candles: Candles) -> Floats:
     price = typical.prices(candles)
     change, traded = windows.changed(price), price * candles.volume
-    rising = windows.total(np.where(change < 0.0, 0.0, np.sign(change)) * traded, BARS)
-    falling = windows.total(np.where(change > 0.0, 0.0, -np.sign(change)) * traded, BARS)
-    return windows.share_of(100.0 * rising, rising + falling)
+    traded[:1] = np.nan
+    # Three prices may have the same mean as three others, but for rounding.
+    rising = windows.total(np.where(change <= ROUNDING * price, 0.0, 1.0) * traded, BARS)
+    falling = windows.total(np.where(change >= -ROUNDING * price, 0.0, 1.0) * traded, BARS)
+    return 100.0 * windows.share_of(rising, rising + falling)
 
 
 def stream() -> Step:
@@ -25,12 +27,12 @@ def stream() -> Step:
 
     def step(candle: Candle) -> float:
         price = typical.price(candle)
-        past, traded = before(price), price * candle.volume
-        if isnan(past):
+        change, traded = price - before(price), price * candle.volume
+        if isnan(change):
             return nan
-        rising = bought(traded if price > past else 0.0)
-        falling = sold(traded if price < past else 0.0)
-        return 100.0 * rising / (rising + falling) if rising + falling != 0.0 else nan
+        rising = bought(traded if change > ROUNDING * price else 0.0)
+        falling = sold(traded if change < -ROUNDING * price else 0.0)
+        return 100.0 * rolling.ratio(rising, rising + falling)
 
     return step
 

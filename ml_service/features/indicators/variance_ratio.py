@@ -21,8 +21,9 @@ def batch(candles: Candles) -> Floats:
 
 def told_by_columns(rows: Floats) -> Floats:
     off = windows.centred(rows)
-    way = windows.accumulated(np.concatenate((np.zeros_like(off[:1]), off)))
-    strides = way[STRIDE:] - way[:-STRIDE]
+    strides = off[: 1 - STRIDE].copy()
+    for ahead in range(1, STRIDE):
+        strides += off[ahead : len(strides) + ahead]
     short = windows.product(off, off)
     ratio = windows.share_of(windows.product(strides, strides), short * SCALE)
     return np.where(short > BARS * ROUNDING**2, ratio, np.nan)
