@@ -14,12 +14,8 @@ def batch(candles: Candles) -> Floats:
 
 
 def stream() -> Step:
-    lowest, highest, low_before, high_before = (
-        rolling.lowest(BARS),
-        rolling.highest(BARS),
-        rolling.lag(1),
-        rolling.lag(1),
-    )
+    lowest, highest = rolling.lowest(BARS), rolling.highest(BARS)
+    low_before, high_before = rolling.lag(1), rolling.lag(1)
 
     def step(candle: Candle) -> float:
         low, high = low_before(lowest(candle.low)), high_before(highest(candle.high))

@@ -20,8 +20,7 @@ def stream() -> Step:
     returned, mean = rolling.relative_change(), rolling.mean(BARS)
 
     def step(candle: Candle) -> float:
-        change = returned(candle.close)
-        fall = change * 0.0 if change > 0.0 else change
+        fall = min(returned(candle.close), 0.0)  # what is missing stays missing, since it comes first
         return sqrt(mean(fall * fall))
 
     return step

@@ -13,7 +13,7 @@ SCALE = 2.0 * log(2.0) - 1.0
 
 
 def batch(candles: Candles) -> Floats:
-    extent, body = np.log(candles.high / candles.low), np.log(candles.close / candles.open)
+    extent, body = windows.log_ratio(candles.high, candles.low), windows.log_ratio(candles.close, candles.open)
     variance = windows.mean(0.5 * extent * extent - SCALE * body * body, BARS)
     # Below 0 only where bodies stick out of their ranges: such bars tell nothing.
     return np.sqrt(np.where(variance >= 0.0, variance, np.nan))
@@ -23,7 +23,7 @@ def stream() -> Step:
     mean = rolling.mean(BARS)
 
     def step(candle: Candle) -> float:
-        extent, body = log(candle.high / candle.low), log(candle.close / candle.open)
+        extent, body = rolling.log_ratio(candle.high, candle.low), rolling.log_ratio(candle.close, candle.open)
         variance = mean(0.5 * extent * extent - SCALE * body * body)
         return sqrt(variance) if variance >= 0.0 else nan
 

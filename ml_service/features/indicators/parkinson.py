@@ -13,7 +13,7 @@ SCALE = 4.0 * log(2.0)
 
 
 def batch(candles: Candles) -> Floats:
-    extent = np.log(candles.high / candles.low)
+    extent = windows.log_ratio(candles.high, candles.low)
     return np.sqrt(windows.mean(extent * extent / SCALE, BARS))
 
 
@@ -21,7 +21,7 @@ def stream() -> Step:
     mean = rolling.mean(BARS)
 
     def step(candle: Candle) -> float:
-        extent = log(candle.high / candle.low)
+        extent = rolling.log_ratio(candle.high, candle.low)
         return sqrt(mean(extent * extent / SCALE))
 
     return step

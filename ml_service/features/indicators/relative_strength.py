@@ -24,8 +24,9 @@ def strength(bars: int) -> Callable[[float, float], float]:
 
     def step(value: float, unit: float) -> float:
         change = changed(value)
-        up = rise(change if change > 0.0 else change * 0.0)
-        down = fall(-change if change < 0.0 else change * 0.0)
+        # What is missing stays missing, since it comes first.
+        up = rise(max(change, 0.0))
+        down = fall(max(-change, 0.0))
         return 100.0 * up / (up + down) if up + down > ROUNDING * unit else nan
 
     return step

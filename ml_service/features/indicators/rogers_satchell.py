@@ -1,6 +1,6 @@
 """Rogers-Satchell volatility 20: per bar, and blind to a trend (Rogers and Satchell 1991)."""
 
-from math import log, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 
@@ -12,8 +12,8 @@ BARS = 20
 
 
 def batch(candles: Candles) -> Floats:
-    above = np.log(candles.high / candles.close) * np.log(candles.high / candles.open)
-    below = np.log(candles.low / candles.close) * np.log(candles.low / candles.open)
+    above = windows.log_ratio(candles.high, candles.close) * windows.log_ratio(candles.high, candles.open)
+    below = windows.log_ratio(candles.low, candles.close) * windows.log_ratio(candles.low, candles.open)
     variance = windows.mean(above + below, BARS)
     # Below 0 only where bodies stick out of their ranges: such bars tell nothing.
     return np.sqrt(np.where(variance >= 0.0, variance, np.nan))
@@ -23,8 +23,8 @@ def stream() -> Step:
     mean = rolling.mean(BARS)
 
     def step(candle: Candle) -> float:
-        above = log(candle.high / candle.close) * log(candle.high / candle.open)
-        below = log(candle.low / candle.close) * log(candle.low / candle.open)
+        above = rolling.log_ratio(candle.high, candle.close) * rolling.log_ratio(candle.high, candle.open)
+        below = rolling.log_ratio(candle.low, candle.close) * rolling.log_ratio(candle.low, candle.open)
         variance = mean(above + below)
         return sqrt(variance) if variance >= 0.0 else nan
 

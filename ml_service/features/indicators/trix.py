@@ -14,7 +14,8 @@ def batch(candles: Candles) -> Floats:
 
 
 def stream() -> Step:
-    once, twice, thrice, before = (*(rolling.exponential(BARS) for _ in range(3)), rolling.lag(1))
+    once, twice, thrice = (rolling.exponential(BARS) for _ in range(3))
+    before = rolling.lag(1)
 
     def step(candle: Candle) -> float:
         level = thrice(twice(once(candle.close)))

@@ -1,6 +1,6 @@
 """Ultimate oscillator 7/14/28: buying pressure over three lengths, from 0 to 100."""
 
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def stream() -> Step:
 
     def step(candle: Candle) -> float:
         past, extent = before(candle.close), ranged(candle)
-        pressure = candle.close - past if past < candle.low else candle.close - candle.low + past * 0.0
+        pressure = nan if isnan(past) else candle.close - min(candle.low, past)
         told = [(bought(pressure), moved(extent), weight) for bought, moved, weight in totals]
         if any(whole == 0.0 for _, whole, _ in told):
             return nan

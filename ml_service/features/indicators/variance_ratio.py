@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
-from math import log, nan
+from math import nan
 
 import numpy as np
 
@@ -15,7 +15,7 @@ SCALE = STRIDE * (BARS - STRIDE + 1) * (1.0 - STRIDE / BARS) / (BARS - 1)
 
 
 def batch(candles: Candles) -> Floats:
-    returns = np.log(candles.close / windows.lagged(candles.close, 1))
+    returns = windows.log_ratio(candles.close, windows.lagged(candles.close, 1))
     return windows.over(BARS, told_by_columns, returns)
 
 
@@ -31,7 +31,7 @@ def told_by_columns(rows: Floats) -> Floats:
 
 def stream() -> Step:
     before, ratio = rolling.lag(1), rolling.over(BARS, told)
-    return lambda candle: ratio(log(candle.close / before(candle.close)))
+    return lambda candle: ratio(rolling.log_ratio(candle.close, before(candle.close)))
 
 
 def told(window: Sequence[float]) -> float:
