@@ -254,6 +254,9 @@ BY_HAND: list[tuple[str, Candles, float]] = [
     # It only rises (RSI 100), the streak only grows (100), and each return is the smallest so far (0).
     ("connors_rsi", bars_of(STEPS), 200.0 / 3.0),
     ("connors_rsi", bars_of(STEPS[::-1]), 0.0),
+    # After a standstill up by 3, down by 2, up by 1: 7/9 of a rise beside 4/9 of a fall; the streak goes 1, -1, 1 and
+    # so rises by 9/8 and falls by 4/8; and 98 returns of 0 and the one of the fall are smaller than the last.
+    ("connors_rsi", bars_of([*[100.0] * 99, 103.0, 101.0, 102.0]), (700.0 / 11.0 + 900.0 / 13.0 + 99.0) / 3.0),
     ("body_share", BAR, 3.0 / 8.0),
     ("upper_shadow", BAR, 3.0 / 8.0),
     ("lower_shadow", BAR, 2.0 / 8.0),
