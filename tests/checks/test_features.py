@@ -12,15 +12,11 @@ import pytest
 from ml_service import features
 from ml_service.domain.market.candles import COLUMNS, Candles, Floats, candles_from, joined
 from ml_service.features import FEATURES
+from ml_service.features.indicators import INDICATORS
 from ml_service.features.spec import Feature
 from tests.features.series import all_series, fading, lively, rows_of, scaled
 from tests.market_data import HOURS_OF_BTC, real_candles
 
-INDICATORS: dict[str, Feature] = (
-    importlib.import_module("ml_service.features.indicators").__dict__.get("INDICATORS", {})
-    if importlib.util.find_spec("ml_service.features.indicators")
-    else {}
-)
 MEMBERS = (*FEATURES.values(), *INDICATORS.values())
 SERIES = tuple(all_series())
 every_feature = pytest.mark.parametrize("feature", MEMBERS, ids=[member.name for member in MEMBERS])
