@@ -74,12 +74,12 @@ class Exchange:
         if self._api.id == "binance":
             # All kinds at once are three long answers instead of one.
             self._api.options["fetchMarkets"] = {"types": ["linear" if ":" in symbol else "spot"]}
-        markets = self._asked(lambda: self._api.load_markets(), "its list of markets")
+        markets = self._asked(self._api.load_markets, "its list of markets")
         market = picked(symbol, list(markets.values()))
         if market is None:
             raise InvalidInput.at("symbol", f'{self._api.id} has no market "{symbol}"')
         has_spot = any(one.get("spot") for one in markets.values()) or self._api.id == "binance"
-        venue = perpetual_venue(self._api.id) if has_spot and not market.get("spot") else self._api.id.upper()
+        venue = perpetual_venue(self._api.id) if has_spot and not market.get("spot") else self._api.id
         kind = "spot" if market.get("spot") else "linear" if market.get("linear") else "inverse"
         stream = Stream(venue, f"{market['base']}{market['quote']}", interval)
         unit: VolumeUnit = "base" if kind == "spot" or self._api.id.startswith("binance") else "unknown"
@@ -88,24 +88,21 @@ class Exchange:
     def pages(self, listed: Listed, since_ms: int, until_ms: int | None, now_ms: Callable[[], int]) -> Iterator[Page]:
         """Bars that open in [since, until), in the order of time; the bar that is not closed yet is left out."""
         length = interval_ms(listed.stream.interval)
-        cursor, asked_again = since_ms, False
-        while cursor < min(until_ms if until_ms is not None else 1 << 62, now_ms() - length + 1):
-            candles = self._bars(listed, cursor)
-            begin, end = np.searchsorted(candles.opened_at_ms, [cursor, 1 << 62 if until_ms is None else until_ms])
-            candles = candles[int(begin) : int(end)]
-            if len(candles) == 0 and begin < end + 1 and not asked_again:
-                # Nothing at all may be a slip of the exchange, and is believed when it is said twice.
-                asked_again = True
-                continue
-            asked_again = False
+        end_ms = until_ms if until_ms is not None else 1 << 62
+        cursor = since_ms
+        while cursor < min(end_ms, now_ms() - length + 1):
+            # Nothing at all may be a slip of the exchange, and is believed when it is said twice.
+            told = self._bars(listed, cursor) or self._bars(listed, cursor)
+            begin, end = np.searchsorted(told.opened_at_ms, [cursor, end_ms])
+            candles = told[int(begin) : int(end)]
             if len(candles) == 0:
-                if self._tells_the_next(listed):
+                if len(told) > end or self._tells_the_next(listed):
                     return
                 cursor += BARS_PER_PAGE * length
                 continue
             closed = int(np.searchsorted(candles.opened_at_ms, now_ms() - length, side="right"))
             yield Page(candles[:closed], len(candles) - closed)
-            if closed < len(candles):
+            if closed < len(candles) or len(told) > end:
                 return
             cursor = int(candles.opened_at_ms[-1]) + length
 

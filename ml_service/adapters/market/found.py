@@ -18,27 +18,14 @@ VolumeUnit = Literal["base", "quote", "unknown"]
 OUTCOME_FORMATS = frozenset({"freqtrade trades", "trades", "fills"})
 
 VENUES = frozenset(
-    {"BINANCE", "BINANCEUSDM", "BINANCECOINM", "BINANCEUS", "BITFINEX", "BITGET", "BITMEX", "BITSTAMP", "BYBIT"}
-    | {"COINBASE", "CRYPTOCOM", "DERIBIT", "FTX", "GATE", "GATEIO", "GEMINI", "HTX", "HUOBI", "HYPERLIQUID", "KRAKEN"}
-    | {"KRAKENFUTURES", "KUCOIN", "KUCOINFUTURES", "MEXC", "OKX", "POLONIEX"}
+    {"binance", "binanceusdm", "binancecoinm", "binanceus", "bitfinex", "bitget", "bitmex", "bitstamp", "bybit"}
+    | {"coinbase", "cryptocom", "deribit", "ftx", "gate", "gateio", "gemini", "htx", "huobi", "hyperliquid", "kraken"}
+    | {"krakenfutures", "kucoin", "kucoinfutures", "mexc", "okx", "poloniex"}
 )
 QUOTES: tuple[str, ...] = (
-    "USDT",
-    "USDC",
-    "BUSD",
-    "FDUSD",
-    "TUSD",
-    "USDP",
-    "DAI",
-    "USD",
-    "EUR",
-    "GBP",
-    "TRY",
-    "BRL",
-    "JPY",
-    "AUD",
+    *("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "USDP", "DAI", "USD"),
+    *("EUR", "GBP", "TRY", "BRL", "JPY", "AUD", "PERP", "BTC", "ETH", "BNB"),
 )
-QUOTES += ("PERP", "BTC", "ETH", "BNB")
 SYMBOL_FORM = re.compile(rf"[A-Z0-9]{{1,20}}(?:{'|'.join(QUOTES)})")
 PERPETUAL_WORDS = frozenset({"FUTURES", "PERP", "SWAP"})
 
@@ -90,6 +77,14 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A file that lies beside the others and holds nothing to take."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file that cannot be read."""
 
     path: Path
     why: str
@@ -156,7 +151,7 @@ def named_by(text: str) -> Named:
     words = [word for word in re.split(r"[_\-. ]+", text) if word]
     interval = next((word for word in words if word in INTERVALS), None)
     uppers = [word.upper() for word in words]
-    venue = next((word for word in uppers if word in VENUES), None)
+    venue = next((word.lower() for word in uppers if word.lower() in VENUES), None)
     if venue is not None and PERPETUAL_WORDS & set(uppers):
         # Perpetual and spot of one venue are two markets; which name the other goes by, somebody has to say.
         venue = None
@@ -164,7 +159,7 @@ def named_by(text: str) -> Named:
 
 
 def symbol_in(words: list[str]) -> str | None:
-    shouted = [word for word in words if word == word.upper() and not word.isdigit() and word not in VENUES]
+    shouted = [word for word in words if word == word.upper() and not word.isdigit() and word.lower() not in VENUES]
     whole = next((word for word in shouted if len(word) >= 5 and SYMBOL_FORM.fullmatch(word)), None)
     if whole is not None:
         return whole
@@ -176,5 +171,4 @@ def symbol_in(words: list[str]) -> str | None:
 
 def perpetual_venue(exchange: str) -> str:
     """Spot and perpetual of one exchange are different markets, so they are two venues."""
-    name = exchange.upper()
-    return "BINANCEUSDM" if name == "BINANCE" else f"{name}PERP"
+    return "binanceusdm" if exchange == "binance" else f"{exchange}perp"

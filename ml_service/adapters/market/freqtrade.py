@@ -33,9 +33,9 @@ def venue_of(path: Path, pair: Pair) -> str | None:
     """Its folder is named after the exchange: …/data/binance/ or …/data/binance/futures/."""
     folder = path.resolve().parent
     exchange = (folder.parent if folder.name == "futures" else folder).name
-    if exchange.upper() not in VENUES:
+    if exchange not in VENUES:
         return None
-    return perpetual_venue(exchange) if pair.perpetual else exchange.upper()
+    return perpetual_venue(exchange) if pair.perpetual else exchange
 
 
 def skipped(path: Path) -> Skipped | None:

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ml_service.adapters.market import freqtrade, vision
 from ml_service.adapters.market.fills import are_fills
 from ml_service.adapters.market.found import (
     VENUES,
     Bars,
+    Damaged,
     Format,
     Found,
     Given,
@@ -26,14 +29,16 @@ from ml_service.adapters.market.opening import first_bytes
 from ml_service.adapters.market.tables import BARE, PRICES, TIME, binary_schema, column_map, is_csv, plain, read_table
 from ml_service.adapters.market.trades import mapped
 from ml_service.adapters.market.vision import read_vision
-from ml_service.domain.market.intervals import INTERVALS
+from ml_service.domain.market.intervals import INTERVALS, interval_ms, interval_of
 from ml_service.errors import InvalidInput, NotFound
 
 ENDINGS = (".csv", ".csv.gz", ".zip", ".txt", ".parquet", ".feather", ".json", ".json.gz")
 DELIMITERS = ",;\t|"
+STEPS_TO_TELL = 3
+"""Fewer bars may all stand at gaps."""
 
 
-def survey(path: Path, given: Given) -> Iterator[Found | Skipped]:
+def survey(path: Path, given: Given) -> Iterator[Found | Skipped | Damaged]:
     """A file, or every file of a folder in the order of their names."""
     if path.is_file():
         yield recognised(path, given)
@@ -43,7 +48,10 @@ def survey(path: Path, given: Given) -> Iterator[Found | Skipped]:
     for place in sorted(one for one in path.rglob("*") if one.is_file()):
         if place.suffix.upper() == ".CHECKSUM" or any(part.startswith(".") for part in place.relative_to(path).parts):
             continue
-        yield beside_others(place, given)
+        try:
+            yield beside_others(place, given)
+        except InvalidInput as error:
+            yield Damaged(place, str(error))
 
 
 def beside_others(path: Path, given: Given) -> Found | Skipped:
@@ -112,7 +120,7 @@ def from_binary(path: Path, given: Given) -> Found | Skipped:
     if pair is not None and header[:6] == ("date", *PRICES, "volume"):
         return freqtrade_file(path, pair, header)
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items() if key != b"pandas"}
-    said = Named(metadata.get("exchange"), metadata.get("symbol"), metadata.get("interval"))
+    said = Named(metadata.get("exchange", "").lower() or None, metadata.get("symbol"), metadata.get("interval"))
     return table_file(path, header, given, said=said, noted="a note in the file")
 
 
@@ -191,7 +199,7 @@ def freqtrade_file(path: Path, pair: freqtrade.Pair, header: tuple[str, ...] = (
 
 def named_file(path: Path, form: Format, first: str, said: Named | None = None, noted: str = "") -> Found:
     by_name = named_by(bare_name(path))
-    folder = path.resolve().parent.name.upper()
+    folder = path.resolve().parent.name.lower()
     if by_name.venue is None and folder in VENUES:
         by_name = replace(by_name, venue=folder)
     said = said or Named()
@@ -213,3 +221,22 @@ def read_bars(found: Found, given: Given) -> Bars:
     if found.path.name.lower().endswith((".json", ".json.gz")):
         return read_json(found, given)
     return read_table(found, given)
+
+
+def interval_seen(found: Found, bars: Bars) -> str:
+    """The name's, where the bars do not speak against it; else the one at which most of them stand apart."""
+    steps = np.diff(bars.candles.opened_at_ms)
+    lengths, counts = np.unique(steps, return_counts=True)
+    usual = interval_of(int(lengths[np.argmax(counts)])) if lengths.size else None
+    if found.interval is None:
+        if usual is None:
+            raise InvalidInput.at(
+                "interval", f"{found.path}: neither its name nor its bars tell their length; say it with --interval"
+            )
+        return usual
+    if len(steps) >= STEPS_TO_TELL and interval_ms(found.interval) not in lengths:
+        apart = usual or f"{int(lengths[np.argmax(counts)])} ms"
+        raise InvalidInput.at(
+            "interval", f"{found.path}: said to hold {found.interval} candles, but most stand {apart} apart"
+        )
+    return found.interval

@@ -16,7 +16,7 @@ TAKEN = {TIME: "open_time", "quote_volume": "quote_volume", "taker_buy": "taker_
     name: name for name in ("open", "high", "low", "close", "volume")
 }
 NAME_FORM = re.compile(r"(?:^|[^A-Z0-9])([A-Z0-9]+(?:_(?:PERP|\d{6}))?)-(\d+(?:s|m|h|d|w|mo))-\d{4}-\d{2}(?:-\d{2})?$")
-MARKETS = {("spot",): "BINANCE", ("futures", "um"): "BINANCEUSDM", ("futures", "cm"): "BINANCECOINM"}
+MARKETS = {("spot",): "binance", ("futures", "um"): "binanceusdm", ("futures", "cm"): "binancecoinm"}
 OTHER_KLINES = re.compile(r"(?i)(mark|index|premium)\w*klines")
 
 
@@ -43,13 +43,13 @@ def other_klines(path: Path) -> str | None:
 
 def volume_unit(venue: str | None) -> VolumeUnit:
     # Coin-margined contracts are counted, and each is worth so many dollars.
-    return "unknown" if venue == "BINANCECOINM" else "base"
+    return "unknown" if venue == "binancecoinm" else "base"
 
 
 def read_vision(found: Found, given: Given) -> Bars:
     table = csv_table(found.path, COLUMNS, TAKEN, bool(found.header), ",", found.lines_before)
     opened_at_ms, unit = moments(table.column(TAKEN[TIME]), str(found.path), given.timezone)
     columns = {ours: floats(table, theirs, str(found.path)) for ours, theirs in TAKEN.items() if ours != TIME}
-    if found.venue == "BINANCECOINM":
+    if found.venue == "binancecoinm":
         columns.pop("quote_volume")
     return tidied(opened_at_ms, columns, unit, found.volume_unit)
