@@ -14,12 +14,16 @@ from ml_service.domain.exports.table import Column, Row
 from ml_service.domain.job import Job
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.learner import Adaptation, CycleRecord, Learner
+from ml_service.domain.market.arrivals import Added
+from ml_service.domain.market.candles import Candles, Stream
+from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.performance.trade import ClosedTrade
 from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
 from ml_service.domain.what_if import KnownResult, OpenSignal
+from ml_service.features.schema import Schema
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -226,6 +230,8 @@ class Writing(Reading, Protocol):
         """Add an entry to the chain; its sequence and hash come back."""
 
     def save_cursor(self, name: str, value: str) -> None: ...
+    def save_feature_head(self, row: FeatureRow) -> bool:
+        """The newest row of its stream; False where it stands there already, or one of a later bar."""
 
 
 class Store(Protocol):
@@ -233,6 +239,59 @@ class Store(Protocol):
     def begin(self) -> AbstractContextManager[Writing]: ...
     def save_cycles(self, records: Sequence[CycleRecord]) -> None:
         """All of them in one commit. `Overtaken`, and nothing is written, where another was faster with one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """Which candles there are. Without any bar, there is neither a first nor a last."""
+
+    stream: Stream
+    first_ms: int | None
+    last_ms: int | None
+    volume_unit: str | None
+    revision: int
+    """Moves when bars that others followed were changed or added."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSchema:
+    schema: Schema
+    first_seen_ms: int
+
+
+class Taking(Protocol):
+    """One transaction in which nobody else adds to a stream."""
+
+    revision: int
+    last_ms: int | None
+
+    def add(self, candles: Candles) -> Added: ...
+    def say_unit(self, unit: str) -> None: ...
+    def latest(self, count: int) -> Candles: ...
+    def bars_after(self, after_ms: int, count: int) -> Candles: ...
+    def save_rows(self, rows: Sequence[FeatureRow], made_at_ms: int) -> None: ...
+    def newest_row(self) -> FeatureRow | None:
+        """Of the last bar that has one, as it was made last."""
+
+    def is_behind(self) -> bool:
+        """The last bar has no row yet, as after an import that was stopped."""
+
+
+class Market(Protocol):
+    """Candles, and the feature rows made of them; a store of their own beside the decisions."""
+
+    def streams(self) -> Sequence[StreamInfo]: ...
+    def info(self, stream: Stream) -> StreamInfo | None: ...
+    def count(self, stream: Stream) -> int: ...
+    def candles(
+        self, stream: Stream, since_ms: int | None = None, until_ms: int | None = None, rows_at_once: int = 100_000
+    ) -> Iterator[Candles]: ...
+    def latest(self, stream: Stream, count: int) -> Candles: ...
+    def feature_row(self, stream: Stream, opened_at_ms: int, set_id: str) -> FeatureRow | None: ...
+    def schemas(self) -> Sequence[SeenSchema]:
+        """Every schema that a stored row was made under, the oldest first."""
+
+    def taking(self, stream: Stream, candles: Candles, synced: bool = True) -> AbstractContextManager[Taking]: ...
 
 
 class Recorder(Protocol):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.schema import MARKET, upgrade
 from tests.servers import PostgresServer
 from tests.service import PATIENT, Service
 
@@ -21,7 +21,9 @@ settings.load_profile("steady")
 def postgres() -> Iterator[PostgresServer]:
     """One real PostgreSQL for the whole run; each test takes a database of its own from it."""
     with PostgresServer() as server:
-        upgrade(server.create_database("migrated"))
+        migrated = server.create_database("migrated")
+        upgrade(migrated)
+        upgrade(migrated, line=MARKET)
         yield server
         if server.running:
             # An orderly end would first sync every file of every database, for minutes; all of it goes anyway.

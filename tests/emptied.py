@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from ml_service.adapters.store import tables
+from ml_service.adapters.store import market_tables, tables
 from ml_service.adapters.store.change_rows import found_store
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.partitions import ensure_partitions
@@ -22,7 +22,7 @@ def postgres_url(lasting_postgres_url: str) -> str:
     """Takes the place of the fixture of the same name that makes a database for each test."""
     database = Database(lasting_postgres_url)
     with database.write() as connection:
-        for table in tables.metadata.sorted_tables:
+        for table in (*tables.metadata.sorted_tables, *market_tables.metadata.sorted_tables):
             connection.execute(table.delete())
         found_store(connection)
         ensure_partitions(connection, NOW_MS)

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import orjson
 from sqlalchemy.engine import make_url
 
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.market.candles import Stream
+from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.types import Kill, Thresholds
 from ml_service.domain.view import Changes, View
 
@@ -59,9 +62,11 @@ class LocalCopy:
                 return
             if changes.full or stored < since:
                 connection.execute("DELETE FROM rows")
-                written = rows_of(view.thresholds.values(), view.keys.values(), view.kills.values())
+                written = rows_of(
+                    view.thresholds.values(), view.keys.values(), view.kills.values(), view.feature_rows.values()
+                )
             else:
-                written = rows_of(changes.thresholds, changes.keys, changes.kills)
+                written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows)
             connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
             connection.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",
@@ -88,7 +93,7 @@ def identity_of(database_url: str) -> str:
 
 
 def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
-    by_kind: dict[str, list[dict[str, Any]]] = {"thresholds": [], "key": [], "kill": []}
+    by_kind: dict[str, list[dict[str, Any]]] = {"thresholds": [], "key": [], "kill": [], "features": []}
     for kind, payload in rows:
         by_kind[kind].append(orjson.loads(payload))
     return Changes(
@@ -97,23 +102,32 @@ def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
         thresholds=tuple(Thresholds(**row) for row in by_kind["thresholds"]),
         keys=tuple(key_from(row) for row in by_kind["key"]),
         kills=tuple(Kill(**row) for row in by_kind["kill"]),
+        feature_rows=tuple(features_from(row) for row in by_kind["features"]),
         full=True,
     )
 
 
 def rows_of(
-    thresholds: Iterable[Thresholds], keys: Iterable[ApiKey], kills: Iterable[Kill]
+    thresholds: Iterable[Thresholds], keys: Iterable[ApiKey], kills: Iterable[Kill], features: Iterable[FeatureRow]
 ) -> list[tuple[str, str, str]]:
     rows = [("thresholds", f"{row.user_id}/{row.symbol}", text(row)) for row in thresholds]
     rows += [("key", key.id, text(key)) for key in keys]
     rows += [("kill", kill.user_id, text(kill)) for kill in kills]
+    rows += [("features", str(row.stream), text(row)) for row in features]
     return rows
 
 
-def text(row: Thresholds | ApiKey | Kill) -> str:
-    return orjson.dumps(asdict(row)).decode()
+def text(row: Thresholds | ApiKey | Kill | FeatureRow) -> str:
+    # A stream is a tuple with names, which orjson takes for neither a tuple nor an object.
+    return orjson.dumps(asdict(row), default=list).decode()
 
 
 def key_from(row: dict[str, Any]) -> ApiKey:
     users = row.pop("users")
     return ApiKey(**row, users=tuple(users) if users is not None else None)
+
+
+def features_from(row: dict[str, Any]) -> FeatureRow:
+    # JSON has no NaN: what is missing was written as null.
+    values = tuple(nan if value is None else value for value in row.pop("values"))
+    return FeatureRow(stream=Stream(*row.pop("stream")), values=values, missing=tuple(row.pop("missing")), **row)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from ml_service.domain.market.feature_rows import FeatureSource
 from ml_service.domain.types import GatePolicy
-from ml_service.domain.view import Changes, LocalKill, View, changed
+from ml_service.domain.view import Changes, LocalKill, View, changed, under_settings
 from ml_service.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -120,9 +121,9 @@ class LiveSnapshot:
     def is_stale(self) -> bool:
         return self._failing or self.age_ms() > STALE_AFTER_MS
 
-    def use_settings(self, policy: GatePolicy, settings_hash: str, exploration: float) -> None:
+    def use_settings(self, policy: GatePolicy, settings_hash: str, exploration: float, source: FeatureSource) -> None:
         with self._writing:
-            self._view = replace(self._view, policy=policy, settings_hash=settings_hash, exploration=exploration)
+            self._view = under_settings(self._view, policy, settings_hash, exploration, source)
 
     # ---- keeping it new
 

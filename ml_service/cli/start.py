@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.store.database import Database, Pooling
-from ml_service.adapters.store.schema import await_database, upgrade
+from ml_service.adapters.store.schema import MARKET, await_database, upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.errors import FieldError, Misconfigured, StoreUnavailable
 from ml_service.settings import Settings, unsafe_start
@@ -78,11 +78,16 @@ def prepare(settings: Settings) -> None:
         print("the database does not answer: starting from the last snapshot", file=sys.stderr)
         return
     try:
-        upgrade(settings.database_url)
+        bring_up(settings)
     except StoreUnavailable:
         if settings.is_embedded or not await_database(settings.database_url, PATIENCE_SECONDS):
             raise
-        upgrade(settings.database_url)
+        bring_up(settings)
+
+
+def bring_up(settings: Settings) -> None:
+    upgrade(settings.database_url)
+    upgrade(settings.market_url, line=MARKET)
 
 
 def decides_from_copy(settings: Settings) -> bool:

@@ -10,7 +10,8 @@ from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.schema import upgrade
+from ml_service.adapters.store.market import SqlMarket
+from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.settings import Settings
 
@@ -37,6 +38,16 @@ def open_store(settings: Settings, migrated: bool = True) -> Iterator[Tools]:
 
     try:
         yield Tools(SqlStore(database, committed), lambda: time.time_ns() // 1_000_000, os.urandom)
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_market(settings: Settings) -> Iterator[SqlMarket]:
+    upgrade(settings.market_url, line=MARKET)
+    database = Database(settings.market_url)
+    try:
+        yield SqlMarket(database)
     finally:
         database.close()
 

@@ -42,7 +42,7 @@ def lesson_of(decision: Decision) -> Lesson | None:
         propensity=1.0 if chance is None else chance,
         risk=positive(decision.signal.details.get("risk")),
         risk_percent=stop_distance(decision.signal.details),
-        regime=decision.forecast.regime if decision.forecast is not None else None,
+        regime=decision.regime,
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from ml_service.domain.market.feature_rows import FeaturesUsed
+
 Trade = Literal["BUY", "SELL"]
 Action = Literal["BUY", "SELL", "HOLD"]
 Judgement = Literal["take", "reject", "abstain"]
@@ -103,10 +105,19 @@ class Decision:
     thresholds: Thresholds
     settings_hash: str
     forecast: Forecast | None = None
+    features: FeaturesUsed | None = None
+    """None: there were no candles of its symbol."""
     killed: bool = False
     degraded: tuple[str, ...] = ()
     snapshot_age_ms: int = 0
     processing_us: int = 0
+
+    @property
+    def regime(self) -> str | None:
+        """Of the market, as the model or else the feature row saw it."""
+        if self.forecast is not None and self.forecast.regime is not None:
+            return self.forecast.regime
+        return self.features.regime if self.features is not None else None
 
 
 Kept = Literal["database", "journal"]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.market.candles import Stream
+from ml_service.domain.market.feature_rows import ANY_SOURCE, FeatureRow, FeatureSource, FeaturesUsed, by_symbol, used
 from ml_service.domain.thresholds import bounded
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Kill, Thresholds
 
@@ -17,6 +19,7 @@ class Changes:
     thresholds: tuple[Thresholds, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     kills: tuple[Kill, ...] = ()
+    feature_rows: tuple[FeatureRow, ...] = ()
     full: bool = False
 
 
@@ -43,6 +46,14 @@ class View:
     kill_file_unreadable: bool = False
     exploration: float = 0.0
     """The share of the refused signals that is taken all the same, under these very settings."""
+    feature_rows: Mapping[Stream, FeatureRow] = field(default_factory=dict)
+    """The newest of every stream."""
+    feature_source: FeatureSource = ANY_SOURCE
+    rows_of_symbol: Mapping[str, tuple[FeatureRow, ...]] = field(default_factory=dict)
+    """Those that decisions may use, the preferred first."""
+
+    def features_for(self, symbol: str, now_ms: int) -> FeaturesUsed | None:
+        return used(self.rows_of_symbol.get(symbol, ()), now_ms)
 
     def thresholds_for(self, user_id: str, symbol: str) -> Thresholds:
         """A symbol follows its user's row for all symbols until it has moved by itself."""
@@ -79,6 +90,8 @@ def changed(view: View, changes: Changes) -> View:
     thresholds = {} if changes.full else dict(view.thresholds)
     keys = {} if changes.full else dict(view.keys)
     kills = {} if changes.full else dict(view.kills)
+    feature_rows = {} if changes.full else dict(view.feature_rows)
+    feature_rows.update((row.stream, row) for row in changes.feature_rows)
     for row in changes.thresholds:
         thresholds[row.user_id, row.symbol] = row
     for key in changes.keys:
@@ -92,4 +105,22 @@ def changed(view: View, changes: Changes) -> View:
         thresholds=thresholds,
         keys=keys,
         kills=kills,
+        feature_rows=feature_rows,
+        rows_of_symbol=by_symbol(feature_rows.values(), view.feature_source)
+        if changes.full or changes.feature_rows
+        else view.rows_of_symbol,
+    )
+
+
+def under_settings(
+    view: View, policy: GatePolicy, settings_hash: str, exploration: float, source: FeatureSource
+) -> View:
+    """The same facts, seen under other settings."""
+    return replace(
+        view,
+        policy=policy,
+        settings_hash=settings_hash,
+        exploration=exploration,
+        feature_source=source,
+        rows_of_symbol=by_symbol(view.feature_rows.values(), source),
     )

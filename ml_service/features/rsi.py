@@ -1,4 +1,4 @@
-"""RSI 14: how much of the recent movement was upwards, from 0 to 100."""
+"""RSI 14: how much of the recent movement was upwards, from 0 to 100. Missing where there was none."""
 
 from math import isnan, nan
 
@@ -7,17 +7,19 @@ import talib
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features.rolling import lag, wilder
-from ml_service.features.spec import Feature, Step
-from ml_service.features.windows import indicator
+from ml_service.features.spec import ROUNDING, Feature, Step, settling_of
+from ml_service.features.windows import LIFT, indicator
 
 BARS = 14
 
 
 def batch(candles: Candles) -> Floats:
-    values: Floats = indicator(talib.RSI, candles.close, timeperiod=BARS)
-    # TA-Lib tells 0 where nothing has moved at all: that would be a market in free fall.
-    still = np.concatenate(([0.0], np.cumsum(np.diff(candles.close) != 0.0)))[: values.size] == 0.0
-    return np.where(still, np.nan, values)
+    close = candles.close * LIFT
+    values: Floats = indicator(talib.RSI, close, timeperiod=BARS)
+    # TA-Lib tells 0 where nothing moves: that would be a market in free fall. The true range of bars that consist of
+    # their close alone is the size of the change.
+    moved = indicator(talib.ATR, close, close, close, timeperiod=BARS)
+    return np.where(moved > ROUNDING * close, values, np.nan)
 
 
 def stream() -> Step:
@@ -27,9 +29,9 @@ def stream() -> Step:
         change = candle.close - before(candle.close)
         up = rise(nan if isnan(change) else max(change, 0.0))
         down = fall(nan if isnan(change) else max(-change, 0.0))
-        return 100.0 * up / (up + down) if up + down > 0.0 else nan
+        return 100.0 * up / (up + down) if up + down > ROUNDING * candle.close else nan
 
     return step
 
 
-FEATURE = Feature("rsi", "technical", BARS, batch, stream, {"bars": BARS})
+FEATURE = Feature("rsi", "technical", BARS, batch, stream, {"bars": BARS}, settling=settling_of(1.0 / BARS))

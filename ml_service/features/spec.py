@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil, log
 from typing import Literal
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
@@ -10,6 +11,14 @@ Group = Literal["price", "volume", "book", "technical", "trend", "momentum", "vo
 
 Step = Callable[[Candle], float]
 """Takes the next bar in, and tells the value after it; NaN where there is none."""
+
+ROUNDING = 1e-12
+"""A market that moves by less than this share of its price stands still: the rest is rounding, or the fading trace of a
+move long ago. Nothing is divided by it. The finest price steps there are lie a thousand times above."""
+
+FORGOTTEN = 1e-24
+"""What is left of an old move after this much fading no longer matters, also where it is measured by a market that all
+but stands still: 1e-9 of `ROUNDING`, and some to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +39,11 @@ class Feature:
     """What it was worked out with; part of the schema's hash."""
     scale_free: bool = True
     """The same when all prices, or all volumes, are multiplied by a number."""
+    settling: int | None = 0
+    """As many bars after the warm-up it takes until nothing before them matters any more, to 1e-9. None where that
+    never comes, because everything since the first bar is added up."""
+
+
+def settling_of(share: float) -> int:
+    """Of an average that moves by this share of the way to each new value."""
+    return ceil(log(FORGOTTEN) / log(1.0 - share))

@@ -1,15 +1,20 @@
 """What batch features are built of: the same blocks as in `rolling`, over whole columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import talib
 
 from ml_service.domain.market.candles import Floats
+from ml_service.features.spec import ROUNDING
 
 CHUNK = 8_192
 """So many rows stay in the processor's own memory while a window passes over them."""
+
+LIFT = 2.0**100
+"""TA-Lib takes for zero what is less than 1e-14, which is much for the moves of a coin that costs 1e-6. Where a result
+does not depend on the scale, prices are lifted out of reach; by a power of two, which changes none of their digits."""
 
 
 def lagged(values: Floats, bars: int) -> Floats:
@@ -19,19 +24,55 @@ def lagged(values: Floats, bars: int) -> Floats:
 
 
 def total(values: Floats, bars: int) -> Floats:
-    return indicator(talib.SUM, values, timeperiod=bars)
+    """Of the last so many values, each sum put together anew from sums of 1, 2, 4, 8 … of them.
+
+    A sum carried along from bar to bar (TA-Lib's) keeps the rounding of all it ever held: where a great volume has
+    passed and none is traded any more, it would not come back to zero.
+    """
+    out = np.full(values.size, np.nan)
+    for start, end in chunks(values.size, bars):
+        part = values[start - bars + 1 : end]
+        length, done = 1, 0
+        added: Floats | None = None
+        while True:
+            if bars & length:
+                own = part[done : done + end - start]
+                added = own if added is None else added + own
+                done += length
+            if done == bars:
+                break
+            part = part[:-length] + part[length:]
+            length *= 2
+        out[start:end] = added
+    return out
 
 
 def mean(values: Floats, bars: int) -> Floats:
-    return indicator(talib.SMA, values, timeperiod=bars)
+    sums = total(values, bars)
+    sums /= bars
+    return sums
 
 
 def highest(values: Floats, bars: int) -> Floats:
-    return indicator(talib.MAX, values, timeperiod=bars)
+    return extreme(np.maximum, values, bars)
 
 
 def lowest(values: Floats, bars: int) -> Floats:
-    return indicator(talib.MIN, values, timeperiod=bars)
+    return extreme(np.minimum, values, bars)
+
+
+def extreme(of_two: np.ufunc, values: Floats, bars: int) -> Floats:
+    """Two overlapping stretches, each twice as long as one before, cover the window."""
+    out = np.full(values.size, np.nan)
+    for start, end in chunks(values.size, bars):
+        part = values[start - bars + 1 : end]
+        length = 1
+        while 2 * length <= bars:
+            part = of_two(part[:-length], part[length:])
+            length *= 2
+        rest = bars - length
+        of_two(part[: end - start], part[rest : rest + end - start], out=out[start:end])
+    return out
 
 
 def exponential(values: Floats, bars: int) -> Floats:
@@ -39,27 +80,56 @@ def exponential(values: Floats, bars: int) -> Floats:
 
 
 def deviation(values: Floats, bars: int) -> Floats:
-    """Population standard deviation, from the mean of the very window: exact also where prices hardly move.
+    """Population standard deviation.
 
     TA-Lib's takes the difference of two large sums, of which little is left where a price of 60,000 moves by cents.
     """
     out = np.full(values.size, np.nan)
-    for start in range(bars - 1, values.size, CHUNK):
-        end = min(start + CHUNK, values.size)
-        lags = [values[start - back : end - back] for back in range(bars)]
-        middle = np.add.reduce(lags) / bars
-        squares = np.zeros(end - start)
-        for one in lags:
-            off = one - middle
-            squares += off * off
-        out[start:end] = np.sqrt(squares / bars)
+    for start, end in chunks(values.size, bars):
+        out[start:end] = spread(values, bars, start, end)[1]
     return out
+
+
+def score(values: Floats, bars: int) -> Floats:
+    """How many standard deviations the newest value lies above the mean; missing where all are alike."""
+    out = np.full(values.size, np.nan)
+    for start, end in chunks(values.size, bars):
+        middle, deviation = spread(values, bars, start, end)
+        moves = deviation > ROUNDING * np.abs(values[start:end])
+        np.divide(-middle, deviation, out=out[start:end], where=moves)
+    return out
+
+
+def spread(values: Floats, bars: int, start: int, end: int) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of the distances from the newest value; `rolling.spread` says why from there."""
+    newest = values[start:end]
+    middle = newest - newest
+    squares = middle.copy()
+    for back in range(1, bars):
+        distance = values[start - back : end - back] - newest
+        middle += distance
+        distance *= distance
+        squares += distance
+    middle /= bars
+    squares /= bars
+    return middle, np.sqrt(np.maximum(squares - middle * middle, 0.0))
+
+
+def chunks(size: int, bars: int) -> Iterator[tuple[int, int]]:
+    """Of the bars that have so many behind and including them."""
+    for start in range(bars - 1, size, CHUNK):
+        yield start, min(start + CHUNK, size)
 
 
 def share_of(part: Floats, whole: Floats) -> Floats:
     """Missing where there is nothing to divide by."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(whole != 0.0, part / whole, np.nan)
+
+
+def log_ratio(part: Floats, whole: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((part > 0.0) & (whole > 0.0), np.log(part / whole), np.nan)
 
 
 def indicator(function: Callable[..., Any], *columns: Floats, **parameters: Any) -> Floats:

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from ml_service.domain.adaptation import AdaptationPolicy
+from ml_service.domain.market.feature_rows import FeatureSource
 from ml_service.domain.types import GatePolicy, Limits
 from ml_service.errors import FieldError
 from ml_service.settings import contradictions
@@ -21,6 +22,7 @@ from ml_service.settings.sections import (
     DatabaseSettings,
     Gate,
     LoggingSettings,
+    MarketSettings,
     MonitoringSettings,
     NotifySettings,
     RecordingSettings,
@@ -46,6 +48,7 @@ class Settings(Section):
     trades: TradesSettings = TradesSettings()
     gate: Gate = Field(default={}, validate_default=True)
     adaptation: AdaptationSettings = AdaptationSettings()
+    market: MarketSettings = MarketSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -60,6 +63,15 @@ class Settings(Section):
         if self.database.url is not None:
             return self.database.url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'ml_service.db'}"
+
+    @property
+    def market_url(self) -> str:
+        """Candles have a file of their own on SQLite, so that an import never stands in a decision's way."""
+        return f"sqlite:///{self.data_dir / 'market.db'}" if self.is_embedded else self.database_url
+
+    @cached_property
+    def feature_source(self) -> FeatureSource:
+        return FeatureSource(self.market.venue, self.market.interval)
 
     @property
     def is_embedded(self) -> bool:

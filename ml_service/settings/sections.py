@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from ml_service.domain.adaptation import SCORE_WEIGHTS, AdaptationPolicy
+from ml_service.domain.market.intervals import Interval
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import OnMissing
 from ml_service.settings.kinds import (
@@ -134,6 +135,13 @@ class AdaptationSettings(Section):
     utility: Annotated[Literal["net_r", "score"], Lower] = POLICY.utility
     exploration: float = number(POLICY.exploration, 0, 0.2)
     score_weights: ScoreWeights = ScoreWeights()
+
+
+class MarketSettings(Section):
+    venue: Annotated[str | None, Lower] = None
+    """Whose candles inform decisions, where a symbol has several; None: whichever there are."""
+    interval: Annotated[Interval | None, Lower] = None
+    """Of which length; None: the shortest there is."""
 
 
 class RecordingSettings(Section):

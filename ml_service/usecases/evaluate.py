@@ -77,6 +77,7 @@ def judged(
         verdict=decide(asked.signal, thresholds.values, view.policy, killed=killed),
         thresholds=thresholds,
         settings_hash=view.settings_hash,
+        features=view.features_for(asked.signal.symbol, clock.now_ms),
         killed=killed,
         degraded=() if stale_for_ms is None else (DATABASE_AWAY,),
         snapshot_age_ms=stale_for_ms or 0,

@@ -10,7 +10,8 @@ from flask import current_app
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.types import GatePolicy
-from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Recorder, Rollups, Snapshot, Store
+from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Market, Recorder, Rollups, Snapshot, Store
+from ml_service.usecases.take_candles import LiveFeatures
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.lanes import Lanes
 
@@ -45,6 +46,8 @@ class Live:
 @dataclass(slots=True)
 class Parts:
     store: Store
+    market: Market
+    live_features: LiveFeatures
     rollups: Rollups
     exports: ExportFiles
     recorder: Recorder

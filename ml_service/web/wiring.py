@@ -23,6 +23,7 @@ from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling, durability_flaws
 from ml_service.adapters.store.idempotency import IdempotencyTable
 from ml_service.adapters.store.journal import Journal
+from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.recorder import GroupRecorder, Patience
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
@@ -41,6 +42,7 @@ from ml_service.settings import (
     weak_admin_key,
 )
 from ml_service.usecases.kill_switch import settle
+from ml_service.usecases.take_candles import LiveFeatures
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.contracts import LaneName
 from ml_service.web.lanes import Lanes, LaneSize
@@ -71,10 +73,17 @@ class WebProcess:
         self._audit_head = AuditHead(folder)
         self._database = Database(settings.database_url, pooling(settings))
         self._store = SqlStore(self._database, self._committed)
+        self._market_database = self._database if not settings.is_embedded else Database(settings.market_url)
+        self._market = SqlMarket(self._market_database)
         self._rollups = LocalRollups(folder)
         self._kill_file = MarkedKillFile(LocalKillFile(folder), self._generation.bump)
         self._snapshot = LiveSnapshot(
-            View(settings.gate_policy, settings.hash, exploration=settings.adaptation.exploration),
+            View(
+                settings.gate_policy,
+                settings.hash,
+                exploration=settings.adaptation.exploration,
+                feature_source=settings.feature_source,
+            ),
             self._load,
             self._generation,
             LocalCopy(folder, settings.database_url),
@@ -115,6 +124,7 @@ class WebProcess:
         self._recorder.close()
         self._snapshot.stop()
         self._rollups.close()
+        self._market_database.close()
         self._database.close()
 
     # ---- building
@@ -123,6 +133,8 @@ class WebProcess:
         settings = self.settings
         return Parts(
             store=self._store,
+            market=self._market,
+            live_features=LiveFeatures(),
             rollups=self._rollups,
             exports=LocalExports(settings.data_dir),
             recorder=self._recorder,
@@ -230,7 +242,7 @@ class WebProcess:
         changed = [path for path in changed_paths(old, loaded) if path not in waiting]
         # The document behind the new hash is stored by the housekeeping, again and again until it is.
         self.settings = new
-        self._snapshot.use_settings(new.gate_policy, new.hash, new.adaptation.exploration)
+        self._snapshot.use_settings(new.gate_policy, new.hash, new.adaptation.exploration, new.feature_source)
         self.parts.live = live(self.settings, seeded)
         self.parts.limiter = limiter(self.settings)
         logs.set_level(self.settings.logging.level)

@@ -13,6 +13,7 @@ from ml_service.adapters.snapshot import LiveSnapshot
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import Committed, SqlStore
+from ml_service.domain.market.feature_rows import ANY_SOURCE
 from ml_service.domain.types import ANY_SYMBOL, Thresholds
 from ml_service.domain.view import Changes, View
 from ml_service.errors import StoreUnavailable
@@ -388,7 +389,7 @@ def test_a_kill_in_the_database_reaches_the_view(host: Host) -> None:
 def test_new_settings_are_in_the_next_view_and_stay_there(host: Host) -> None:
     snapshot = host.snapshot()
 
-    snapshot.use_settings(policy(rsi_threshold="reject"), "another-hash", 0.1)
+    snapshot.use_settings(policy(rsi_threshold="reject"), "another-hash", 0.1, ANY_SOURCE)
     host.write(thresholds())
     snapshot.catch_up()
 

@@ -207,12 +207,13 @@ def downgrade() -> None:
 
 RUN = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from ml_service.adapters.store import schema
 
 schema.FOLDER = Path(sys.argv[2])
-schema.HEAD = "9999"
-print(schema.upgrade(sys.argv[1]), flush=True)
+line = replace(schema.STORE, folder=schema.FOLDER / "versions", head="9999")
+print(schema.upgrade(sys.argv[1], line=line), flush=True)
 """
 
 

@@ -51,7 +51,7 @@ class Route:
     def target(self, user: str, decision: str) -> str:
         path = self.path.replace("{user_id}", user).replace("{decision_id}", decision)
         path = re.sub(r"{(key_id|job_id|adaptation_id)}", "k", path)
-        path = path.replace("{trade_id}", "t0")
+        path = path.replace("{trade_id}", "t0").replace("{venue}/{symbol}/{interval}", "binance/BTCUSDT/1h")
         return path + self.query.replace("{user_id}", user)
 
     def content(self, user: str) -> bytes:
@@ -62,6 +62,9 @@ class Route:
 
 BODY_SIGNAL = {"signal": SIGNAL}
 OUTCOME = {"trade_id": "stolen", "symbol": "BTCUSDT", "pnl": 1.0}
+
+CANDLES = "/api/v1/market/{venue}/{symbol}/{interval}/candles"
+CANDLE = {"opened_at": "2024-01-01T00:00:00Z", "open": 2.0, "high": 3.0, "low": 1.0, "close": 2.0, "volume": 5.0}
 
 ROUTES = (
     Route("GET", "/health", "public"),
@@ -105,6 +108,11 @@ ROUTES = (
     Route("GET", "/api/v1/jobs/{job_id}", "service"),
     Route("POST", "/api/v1/jobs/{job_id}/cancel", "service", body={}),
     Route("POST", "/api/v1/thresholds/{user_id}/what-if", "own", body={"thresholds": {"rsi_threshold": 51}}),
+    Route("POST", CANDLES, "service", body={"candles": [CANDLE]}),
+    Route("GET", CANDLES, "service"),
+    Route("GET", "/api/v1/market/{venue}/{symbol}/{interval}/features", "service"),
+    Route("GET", "/api/v1/market/streams", "service"),
+    Route("GET", "/api/v1/market/schema", "service"),
     Route("GET", "/api/v1/kill-switch", "service", query="?user_id={user_id}"),
     Route("POST", "/api/v1/kill-switch", "service", body={"on": True, "user_id": "{user_id}"}),
     Route("GET", "/api/v1/stats", "service"),

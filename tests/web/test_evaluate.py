@@ -36,6 +36,8 @@ FIELDS = {
     "thresholds_symbol",
     "reasons",
     "model",
+    "regime",
+    "features",
     "degraded",
     "ignored_fields",
     "settings_hash",

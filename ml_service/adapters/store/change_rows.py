@@ -5,6 +5,7 @@ import uuid
 from sqlalchemy import Connection, and_, select
 
 from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.feature_head_rows import head_from
 from ml_service.adapters.store.key_rows import key_from
 from ml_service.adapters.store.kill_rows import kill_from
 from ml_service.adapters.store.threshold_rows import thresholds_from
@@ -50,6 +51,12 @@ class ChangesReading(Look):
                 kill_from(row)
                 for row in self._connection.execute(
                     select(t.kill_switches).where(t.kill_switches.c.generation > since)
+                ).mappings()
+            ),
+            feature_rows=tuple(
+                head_from(row)
+                for row in self._connection.execute(
+                    select(t.feature_heads).where(t.feature_heads.c.generation > since)
                 ).mappings()
             ),
             full=not known,

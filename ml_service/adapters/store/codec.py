@@ -8,6 +8,8 @@ import orjson
 
 from ml_service.domain.gate import CODES, carried_value
 from ml_service.domain.lessons import Lesson
+from ml_service.domain.market.candles import Stream
+from ml_service.domain.market.feature_rows import FeaturesUsed
 from ml_service.domain.outcomes import Outcome, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import Decision, Forecast, Reason, ReasonVerdict, Signal, Thresholds, Verdict
@@ -35,10 +37,10 @@ def decision_row(decision: Decision) -> dict[str, Any]:
         "settings_hash": decision.settings_hash,
         "model_id": forecast.model_id if forecast else None,
         "model_version": forecast.version if forecast else None,
-        "regime": forecast.regime if forecast else None,
+        "regime": decision.regime,
         "probability": forecast.probability if forecast else None,
-        "feature_schema": None,
-        "features": None,
+        "feature_schema": decision.features.schema_hash if decision.features else None,
+        "features": features_document(decision.features) if decision.features else None,
         "signal_id": signal.details.get("signal_id"),
         "input": canonical(signal_document(signal)),
         "result": canonical(result_document(decision)),
@@ -86,6 +88,36 @@ def signal_document(signal: Signal) -> dict[str, Any]:
     if signal.ignored:
         document["ignored"] = signal.ignored
     return document
+
+
+def features_document(features: FeaturesUsed) -> str:
+    document: dict[str, Any] = {
+        "venue": features.stream.venue,
+        "interval": features.stream.interval,
+        "bar": features.opened_at_ms,
+        "set": features.set_id,
+        "status": features.status,
+    }
+    if features.missing:
+        document["missing"] = features.missing
+    if features.regime is not None:
+        document["regime"] = [features.regime, features.regime_confidence]
+    return canonical(document)
+
+
+def features_from(symbol: str, schema_hash: str, text: str) -> FeaturesUsed:
+    document = orjson.loads(text)
+    regime, confidence = document.get("regime", (None, None))
+    return FeaturesUsed(
+        stream=Stream(document["venue"], symbol, document["interval"]),
+        opened_at_ms=document["bar"],
+        schema_hash=schema_hash,
+        set_id=document["set"],
+        status=document["status"],
+        missing=tuple(document.get("missing", ())),
+        regime=regime,
+        regime_confidence=confidence,
+    )
 
 
 ORDER = tuple(PARAMETERS)
@@ -160,6 +192,7 @@ def decision_from(row: Row) -> Decision:
         ),
         settings_hash=row["settings_hash"],
         forecast=forecast,
+        features=features_from(row["symbol"], row["feature_schema"], row["features"]) if row["features"] else None,
         killed=result.get("killed", False),
         degraded=tuple(result.get("degraded", ())),
         snapshot_age_ms=result.get("snapshot_age_ms", 0),

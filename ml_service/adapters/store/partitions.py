@@ -1,4 +1,4 @@
-"""PostgreSQL keeps decisions in one partition a month; what fits none of them goes to the default one."""
+"""PostgreSQL keeps decisions and candles in one partition a month; what fits none of them goes to the default one."""
 
 import datetime
 import logging
@@ -16,21 +16,32 @@ def ensure_partitions(connection: Connection, now_ms: int) -> None:
         return
     this = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC)
     for ahead in range(-1, MONTHS_AHEAD + 1):
-        begin = month(this, ahead)
-        name = f"decisions_{begin:%Y_%m}"
-        if connection.exec_driver_sql(f"SELECT to_regclass('{name}')").scalar() is not None:
-            continue
-        low, high = millis(begin), millis(month(this, ahead + 1))
-        strays = connection.exec_driver_sql(
-            f"SELECT 1 FROM decisions_default WHERE evaluated_at_ms >= {low} AND evaluated_at_ms < {high} LIMIT 1"
-        ).first()
-        if strays is not None:
-            # A clock that was wrong put rows there; they are found all the same, only less quickly.
-            logger.warning("no partition %s: rows of that month lie in the default partition", name)
-            continue
-        connection.exec_driver_sql(
-            f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF decisions FOR VALUES FROM ({low}) TO ({high})"
-        )
+        ensure_month(connection, "decisions", "evaluated_at_ms", month(this, ahead))
+
+
+def ensure_candle_partitions(connection: Connection, first_ms: int, last_ms: int) -> None:
+    """For every month from the first to the last of these moments."""
+    begin = month(datetime.datetime.fromtimestamp(first_ms / 1000, datetime.UTC), 0)
+    while millis(begin) <= last_ms:
+        ensure_month(connection, "candles", "opened_at_ms", begin)
+        begin = month(begin, 1)
+
+
+def ensure_month(connection: Connection, table: str, column: str, begin: datetime.datetime) -> None:
+    name = f"{table}_{begin:%Y_%m}"
+    if connection.exec_driver_sql(f"SELECT to_regclass('{name}')").scalar() is not None:
+        return
+    low, high = millis(begin), millis(month(begin, 1))
+    strays = connection.exec_driver_sql(
+        f"SELECT 1 FROM {table}_default WHERE {column} >= {low} AND {column} < {high} LIMIT 1"
+    ).first()
+    if strays is not None:
+        # A clock that was wrong put rows there; they are found all the same, only less quickly.
+        logger.warning("no partition %s: rows of that month lie in the default partition", name)
+        return
+    connection.exec_driver_sql(
+        f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({low}) TO ({high})"
+    )
 
 
 def month(of: datetime.datetime, ahead: int) -> datetime.datetime:

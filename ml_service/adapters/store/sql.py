@@ -13,6 +13,7 @@ from ml_service.adapters.store.cycle_rows import CyclesWriting, Ready
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.decision_rows import DecisionsReading
 from ml_service.adapters.store.export_rows import ExportsReading
+from ml_service.adapters.store.feature_head_rows import FeatureHeadsWriting
 from ml_service.adapters.store.job_rows import JobsReading, JobsWriting
 from ml_service.adapters.store.key_rows import KeysReading, KeysWriting
 from ml_service.adapters.store.kill_rows import KillReading, KillWriting
@@ -83,6 +84,7 @@ class SqlReading(
 class SqlWriting(
     SqlReading,
     CyclesWriting,
+    FeatureHeadsWriting,
     ThresholdsWriting,
     LearnersWriting,
     JobsWriting,

@@ -332,3 +332,20 @@ jobs = Table(
     Column("cancel_asked", Boolean, nullable=False),
     Index("jobs_by_time", "created_at_ms"),
 )
+
+feature_heads = Table(
+    "feature_heads",
+    metadata,
+    Column("venue", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("interval", Text, primary_key=True),
+    Column("opened_at_ms", BigInteger, nullable=False),
+    Column("schema_hash", Text, nullable=False),
+    Column("set_id", Text, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("missing", Text, nullable=False),
+    Column("regime", Text),
+    Column("regime_confidence", Float(53)),
+    Column("generation", BigInteger, nullable=False),
+    Index("feature_heads_by_generation", "generation"),
+)

@@ -29,7 +29,7 @@ def rows(decision: Decision) -> Iterator[Row]:
         thresholds.revision,
         forecast.model_id if forecast is not None else None,
         forecast.version if forecast is not None else None,
-        forecast.regime if forecast is not None else None,
+        decision.regime,
         forecast.probability if forecast is not None else None,
         *(number(signal.values, name) for name in VALUES),
         *(number(thresholds.values, name) for name in PARAMETERS),
@@ -39,6 +39,7 @@ def rows(decision: Decision) -> Iterator[Row]:
         decision.killed,
         " ".join(decision.degraded) or None,
         decision.settings_hash,
+        decision.features.set_id if decision.features is not None else None,
         decision.processing_us / 1000,
     )
 
@@ -67,6 +68,7 @@ TABLE = Table(
             kill_switch="truth",
             degraded="text",
             settings_hash="text",
+            feature_set_id="text",
             processing_time_ms="number",
         ),
     ),

@@ -73,7 +73,7 @@ class Candles:
     def __len__(self) -> int:
         return self.opened_at_ms.size
 
-    def __getitem__(self, part: slice) -> "Candles":
+    def __getitem__(self, part: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "Candles":
         return Candles(self.opened_at_ms[part], *(getattr(self, name)[part] for name in COLUMNS))
 
     def rows(self) -> Iterator[Candle]:

@@ -1,15 +1,15 @@
 """The lengths that a bar may have, and the grid that each of them lies on."""
 
+from typing import Literal, get_args
+
 from ml_service.errors import InvalidInput
 
-MINUTE_MS = 60_000
+Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
+"""Weeks and months are left out: venues begin them on different days."""
 
-INTERVALS: dict[str, int] = {
-    **{f"{n}m": n * MINUTE_MS for n in (1, 3, 5, 15, 30)},
-    **{f"{n}h": n * 60 * MINUTE_MS for n in (1, 2, 4, 6, 8, 12)},
-    "1d": 24 * 60 * MINUTE_MS,
-}
-"""In milliseconds. Weeks and months are left out: venues begin them on different days."""
+UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+INTERVALS: dict[str, int] = {name: int(name[:-1]) * UNIT_MS[name[-1]] for name in get_args(Interval)}
+"""In milliseconds."""
 
 
 def interval_ms(interval: str) -> int:

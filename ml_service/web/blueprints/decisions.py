@@ -2,7 +2,9 @@
 
 from flask import Blueprint, Response, request
 
-from ml_service.errors import NotFound
+from ml_service.domain.market.feature_rows import FeaturesUsed
+from ml_service.errors import NotFound, Unavailable
+from ml_service.features.schema import SCHEMA
 from ml_service.ports import Period
 from ml_service.usecases.as_of import as_of
 from ml_service.usecases.replay import replay_one
@@ -12,6 +14,7 @@ from ml_service.web.parts import parts
 from ml_service.web.policies import policy_of
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
+from ml_service.web.schemas.market import values_data
 from ml_service.web.schemas.thresholds import thresholds_data
 from ml_service.web.security import require_user
 from ml_service.web.wire import iso, ok
@@ -43,7 +46,18 @@ def get_decision(user_id: str, decision_id: str) -> Response:
     if found is None:
         raise NotFound(f"no decision {decision_id!r} of this user")
     data = {**decision_data(found, policy_of(found.settings_hash, use)), **provenance(found)}
+    if found.features is not None:
+        data["features"] = {**data["features"], "values": feature_values(found.features)}
     return ok({**data, "untouched": untouched})
+
+
+def feature_values(used: FeaturesUsed) -> dict[str, float | None] | None:
+    """None where the row has been pruned, or the market's store does not answer."""
+    try:
+        row = parts().market.feature_row(used.stream, used.opened_at_ms, used.set_id)
+    except Unavailable:
+        return None
+    return values_data(row.values) if row is not None and row.schema_hash == SCHEMA.hash else None
 
 
 @decisions.post("/api/v1/decision/<user_id>/<decision_id>/replay")

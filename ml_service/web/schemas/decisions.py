@@ -3,11 +3,14 @@
 from typing import Any, Literal
 
 from ml_service.domain.gate import told
+from ml_service.domain.market.feature_rows import FeaturesUsed
 from ml_service.domain.types import ANY_SYMBOL, Decision, GatePolicy
+from ml_service.features.schema import SCHEMA
 from ml_service.web.schemas.fields import PageQuery, Query, Symbol, Time, UserId
 from ml_service.web.wire import iso
 
 CONFIDENCE_ADJUSTMENT_MAX = 0.2
+NO_CANDLES = {"status": "no_candles", "missing": SCHEMA.names}
 
 
 class DecisionsQuery(PageQuery):
@@ -54,6 +57,8 @@ def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
         "model": None
         if forecast is None
         else {"id": forecast.model_id, "version": forecast.version, "regime": forecast.regime},
+        "regime": decision.regime,
+        "features": features_data(decision.features),
         "degraded": list(decision.degraded),
         "ignored_fields": list(signal.ignored),
         "processing_time_ms": decision.processing_us / 1000,
@@ -63,6 +68,23 @@ def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
     if decision.degraded:
         data["snapshot_age_ms"] = decision.snapshot_age_ms
     return data
+
+
+def features_data(features: FeaturesUsed | None) -> dict[str, Any]:
+    """Which feature row the decision was made with, and what it could not tell."""
+    if features is None:
+        return NO_CANDLES
+    stale = features.status == "stale"
+    return {
+        "status": features.status,
+        "missing": SCHEMA.names if stale else features.missing,
+        "venue": features.stream.venue,
+        "interval": features.stream.interval,
+        "bar": iso(features.opened_at_ms),
+        "schema": features.schema_hash,
+        "set_id": features.set_id,
+        "regime_confidence": features.regime_confidence,
+    }
 
 
 def adjustment(confidence: float | None, probability: float | None) -> float:

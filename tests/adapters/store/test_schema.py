@@ -6,33 +6,41 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, inspect
 from sqlalchemy.exc import OperationalError
 
-from ml_service.adapters.store import schema, tables
+from ml_service.adapters.store import market_tables, schema, tables
 from ml_service.adapters.store.database import Database, durability_flaws
-from ml_service.adapters.store.schema import FOLDER, HEAD, is_current, upgrade
+from ml_service.adapters.store.schema import FOLDER, HEAD, MARKET, STORE, Line, is_current, upgrade
 from ml_service.errors import StoreUnavailable
 
 
-def test_the_newest_migration_of_the_folder_is_the_one_expected() -> None:
-    assert ScriptDirectory(str(FOLDER)).get_heads() == [HEAD]
+@pytest.mark.parametrize("line", [STORE, MARKET], ids=lambda line: line.name)
+def test_the_newest_migration_of_the_folder_is_the_one_expected(line: Line) -> None:
+    scripts = ScriptDirectory(str(FOLDER), version_locations=[str(line.folder)])
+
+    assert scripts.get_heads() == [line.head]
 
 
-def test_migrations_build_exactly_the_tables_of_the_code(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("line", "metadata"), [(STORE, tables.metadata), (MARKET, market_tables.metadata)], ids=["store", "market"]
+)
+def test_migrations_build_exactly_the_tables_of_the_code(
+    line: Line, metadata: MetaData, store_url: str, database: Database
+) -> None:
+    upgrade(store_url, line=line)
+
+    def of_our_own(found: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
+        """Partitions and what Alembic keeps for itself are not in the code's list of tables."""
+        table = name if kind == "table" else getattr(getattr(found, "table", None), "name", "")
+        return not reflected or str(table) in metadata.tables
+
     with database.read() as connection:
         # SQLite has affinities instead of types.
         opts = {"include_object": of_our_own, "compare_type": not database.is_sqlite}
-        context = MigrationContext.configure(connection, opts=opts)
-        differences = compare_metadata(context, tables.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
 
     assert differences == []
-
-
-def of_our_own(found: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
-    """Partitions and what Alembic keeps for itself are not in the code's list of tables."""
-    table = name if kind == "table" else getattr(getattr(found, "table", None), "name", "")
-    return not reflected or str(table) in tables.metadata.tables
 
 
 def test_a_migrated_database_is_current_and_stays_as_it_is(store_url: str, database: Database) -> None:
@@ -121,7 +129,7 @@ class Answering:
 def test_a_change_that_writers_locked_out_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
-    def once(database: object, to: str, up: bool) -> None:
+    def once(database: object, to: str, up: bool, line: Line) -> None:
         tried.append(to)
         if len(tried) < 3:
             raise StoreUnavailable("deadlock detected") from OperationalError("ALTER", None, Deadlock())
@@ -129,19 +137,19 @@ def test_a_change_that_writers_locked_out_is_tried_again(monkeypatch: pytest.Mon
     monkeypatch.setattr(schema, "migrate_once", once)
     monkeypatch.setattr(schema, "FIRST_PAUSE_SECONDS", 0.0)
 
-    schema.migrate(None, "head", up=True)  # type: ignore[arg-type]  # it is only handed on
+    schema.migrate(None, "head", up=True, line=STORE)  # type: ignore[arg-type]  # it is only handed on
 
     assert tried == ["head"] * 3
 
 
 def test_other_trouble_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def once(database: object, to: str, up: bool) -> None:
+    def once(database: object, to: str, up: bool, line: Line) -> None:
         raise StoreUnavailable("gone")
 
     monkeypatch.setattr(schema, "migrate_once", once)
 
     with pytest.raises(StoreUnavailable):
-        schema.migrate(None, "head", up=True)  # type: ignore[arg-type]  # it is only handed on
+        schema.migrate(None, "head", up=True, line=STORE)  # type: ignore[arg-type]  # it is only handed on
 
 
 class Deadlock(Exception):

@@ -1,0 +1,188 @@
+"""The market's store, on both kinds of database."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.market import SqlMarket
+from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.domain.market.arrivals import Added
+from ml_service.domain.market.candles import Candles, Stream, joined
+from ml_service.domain.market.feature_rows import FeatureRow
+from ml_service.features.schema import SCHEMA
+from tests.candles import BTC, FIRST_MS, HOUR_MS, changed, rows, walk
+
+
+@pytest.fixture
+def market(store_url: str) -> Iterator[SqlMarket]:
+    upgrade(store_url, line=MARKET)
+    database = Database(store_url)
+    yield SqlMarket(database)
+    database.close()
+
+
+def add(market: SqlMarket, candles: Candles, stream: Stream = BTC) -> Added:
+    with market.taking(stream, candles) as taking:
+        return taking.add(candles)
+
+
+def revision(market: SqlMarket) -> int:
+    info = market.info(BTC)
+    assert info is not None
+    return info.revision
+
+
+def test_candles_come_back_as_they_went_in_missing_parts_included(market: SqlMarket) -> None:
+    candles = changed(walk(100), 7, taker_buy=3.5, best_bid=29_999.0, best_ask=30_001.0)
+
+    assert add(market, candles) == Added(new=100)
+
+    assert rows(joined(market.candles(BTC))) == rows(candles)
+    assert rows(joined(market.candles(BTC, rows_at_once=7))) == rows(candles)
+    assert rows(market.latest(BTC, 3)) == rows(candles[97:])
+
+
+def test_a_part_is_asked_for_by_time(market: SqlMarket) -> None:
+    add(market, walk(10))
+
+    part = joined(market.candles(BTC, FIRST_MS + 2 * HOUR_MS, FIRST_MS + 5 * HOUR_MS))
+
+    assert part.opened_at_ms.tolist() == [FIRST_MS + at * HOUR_MS for at in (2, 3, 4)]
+
+
+def test_the_same_candles_again_change_nothing(market: SqlMarket) -> None:
+    candles = walk(50)
+    add(market, candles)
+
+    again = add(market, candles)
+
+    assert again == Added(same=50)
+    assert revision(market) == 0
+    assert rows(joined(market.candles(BTC))) == rows(candles)
+
+
+def test_the_last_bar_may_be_corrected_and_an_older_one_may_not(market: SqlMarket) -> None:
+    candles = walk(5)
+    add(market, candles)
+
+    last = add(market, changed(candles, 4, volume=1.0)[4:])
+    older = add(market, changed(candles, 3, volume=1.0)[3:4])
+
+    assert (last.corrected, older.corrected) == (1, 0)
+    assert [one.opened_at_ms for one in older.refused] == [FIRST_MS + 3 * HOUR_MS]
+    assert "only the last bar may be corrected" in older.refused[0].why
+    assert "volume" in older.refused[0].why
+    assert joined(market.candles(BTC)).volume.tolist() == [*candles.volume[:4].tolist(), 1.0]
+    assert revision(market) == 1
+
+
+def test_what_was_the_last_bar_may_be_corrected_together_with_the_bars_after_it(market: SqlMarket) -> None:
+    candles = walk(8)
+    add(market, candles[:5])
+
+    added = add(market, changed(candles, 4, volume=1.0))
+
+    assert added == Added(new=3, same=4, corrected=1)
+
+
+def test_what_is_not_told_anew_says_nothing_against_what_is_known(market: SqlMarket) -> None:
+    known = changed(walk(5), 2, taker_buy=4.0)
+    add(market, known)
+
+    assert add(market, walk(5)) == Added(same=5)
+
+    assert rows(joined(market.candles(BTC))) == rows(known)
+
+
+def test_bars_that_fill_a_hole_are_taken_and_move_the_revision(market: SqlMarket) -> None:
+    candles = walk(10)
+    add(market, joined([candles[:3], candles[6:]]))
+
+    assert add(market, candles[2:7]) == Added(new=3, same=2)
+
+    assert rows(joined(market.candles(BTC))) == rows(candles)
+    assert revision(market) == 1
+
+
+def test_bars_at_the_end_leave_the_revision_as_it_is(market: SqlMarket) -> None:
+    candles = walk(10)
+
+    add(market, candles[:5])
+    add(market, candles[4:])
+
+    assert revision(market) == 0
+
+
+def test_streams_are_kept_apart(market: SqlMarket) -> None:
+    other = Stream("kucoin", "BTCUSDT", "1h")
+    add(market, walk(5))
+    add(market, walk(7, seed=1), other)
+
+    assert [(info.stream, info.first_ms, info.last_ms) for info in market.streams()] == [
+        (BTC, FIRST_MS, FIRST_MS + 4 * HOUR_MS),
+        (other, FIRST_MS, FIRST_MS + 6 * HOUR_MS),
+    ]
+    assert (market.count(BTC), market.count(other), market.count(Stream("x", "Y", "1h"))) == (5, 7, 0)
+
+
+def test_a_transaction_that_fails_leaves_nothing(market: SqlMarket) -> None:
+    candles = walk(5)
+
+    def fail() -> None:
+        with market.taking(BTC, candles) as taking:
+            taking.add(candles)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+
+    assert market.info(BTC) is None
+
+
+def test_two_who_add_to_one_stream_at_once_wait_for_each_other(market: SqlMarket) -> None:
+    candles, seen = walk(200), []
+
+    def post(begin: int) -> None:
+        for at in range(begin, 200, 2):
+            with market.taking(BTC, candles[at : at + 1]) as taking:
+                taking.add(candles[at : at + 1])
+                seen.append(taking.latest(500).opened_at_ms.size)
+
+    threads = [threading.Thread(target=post, args=(begin,)) for begin in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    # Nobody saw a number of bars that another had seen: each came after all that were there before it.
+    assert seen == list(range(1, 201))
+    assert rows(joined(market.candles(BTC))) == rows(candles)
+
+
+def test_candles_of_many_years_are_found_again(market: SqlMarket) -> None:
+    candles = walk(60, length_ms=45 * 24 * HOUR_MS, first_ms=1_500_000_000_000)
+
+    add(market, candles)
+
+    assert rows(joined(market.candles(BTC))) == rows(candles)
+
+
+def test_a_feature_row_comes_back_with_its_missing_values(market: SqlMarket) -> None:
+    values = (*[0.5] * 24, float("nan"))
+    row = FeatureRow(BTC, FIRST_MS, SCHEMA.hash, "some-id", values, (SCHEMA.names[-1],), "volatile", 0.7)
+
+    with market.taking(BTC, walk(1)) as taking:
+        taking.add(walk(1))
+        taking.save_rows([row, row], 5)
+        newest = taking.newest_row()
+
+    found = market.feature_row(BTC, FIRST_MS, "some-id")
+    for told in (newest, found):
+        assert told is not None
+        assert np.array_equal(told.values, values, equal_nan=True)
+        assert (told.missing, told.regime, told.regime_confidence) == ((SCHEMA.names[-1],), "volatile", 0.7)
+    assert market.feature_row(BTC, FIRST_MS, "another") is None
+    assert [(seen.schema, seen.first_seen_ms) for seen in market.schemas()] == [(SCHEMA, 5)]
