@@ -109,8 +109,9 @@ def test_fills_are_put_together_from_flat_to_flat(tmp_path: Path) -> None:
 
     (found,) = outcomes(path)
 
-    assert found.pnl == pytest.approx(0.5 * 120 + 1.5 * 130 - 100 - 110 - 0.4)
-    assert found.pnl_percent == pytest.approx(100 * found.pnl / 210)
+    pnl = 0.5 * 120 + 1.5 * 130 - 100 - 110 - 0.4
+    assert found.pnl == pytest.approx(pnl)
+    assert found.pnl_percent == pytest.approx(100 * pnl / 210)
     assert (found.side, found.quantity, found.entry_price) == ("BUY", 2.0, 105.0)
     assert (found.opened_at_ms, found.closed_at_ms) == (FIRST_MS, FIRST_MS + 3 * HOUR_MS)
     assert completed(found) == found
@@ -126,8 +127,8 @@ def test_a_fill_through_zero_closes_one_trade_and_opens_the_next(tmp_path: Path)
 
     long, short = outcomes(path)
 
-    assert (long.side, long.pnl) == ("BUY", pytest.approx(10 - 0.1))
-    assert (short.side, short.pnl) == ("SELL", pytest.approx(2 * 5 - 0.2))
+    assert [long.side, long.pnl] == ["BUY", pytest.approx(10 - 0.1)]
+    assert [short.side, short.pnl] == ["SELL", pytest.approx(2 * 5 - 0.2)]
 
 
 def test_a_fee_in_the_coin_is_taken_off_the_position(tmp_path: Path) -> None:
