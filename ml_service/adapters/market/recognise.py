@@ -58,6 +58,12 @@ def beside_others(path: Path, given: Given) -> Found | Skipped:
     packed = path.with_suffix(".zip")
     if path.suffix.lower() == ".csv" and packed.exists():
         return Skipped(path, f"the same as {packed.name}, which lies beside it")
+    own = recognised(path, replace(given, symbol=None, interval=None))
+    if isinstance(own, Found):
+        for said, wanted in ((own.symbol, given.symbol), (own.interval, given.interval)):
+            # Said of one file, it puts the file right; said of many, it must not make one stream of several.
+            if None not in (said, wanted) and said != wanted:
+                return Skipped(path, f"holds {said}, and {wanted} was asked for")
     return recognised(path, given)
 
 

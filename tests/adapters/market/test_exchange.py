@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.adapters.market import exchange as exchange_adapter
 from ml_service.adapters.market.exchange import ATTEMPTS_MAX, Exchange
 from ml_service.domain.market.candles import Candles, joined
 from ml_service.errors import InvalidInput, Unavailable
@@ -140,6 +141,20 @@ def test_a_hole_of_the_exchange_is_passed_over() -> None:
 
         assert same(asked.bars(now=FIRST_MS + 1750 * HOUR_MS), candles(rows))
         asked.close()
+
+
+def test_exchanges_without_an_answer_of_their_own_are_asked_in_the_common_form(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchange_adapter, "PLAIN_KLINES", {})
+    rows = ROWS[:50] + ROWS[1700:1750]
+    with exchange(rows, limited=1, empty=1, after=1) as played:
+        asked = Asked(played)
+        told = asked.bars(now=FIRST_MS + 1750 * HOUR_MS - 1)
+        asked.close()
+
+    assert same(told, candles(rows[:-1], with_taker=False))
+    assert asked.unclosed == 1
 
 
 def test_an_exchange_that_nobody_knows_is_refused() -> None:

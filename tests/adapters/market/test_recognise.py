@@ -178,6 +178,21 @@ def test_a_folder_gives_every_file_once_and_names_the_damaged(tmp_path: Path) ->
         list(survey(tmp_path / "none", Given()))
 
 
+def test_what_is_said_of_a_folder_makes_no_one_stream_of_several(tmp_path: Path) -> None:
+    rest_json(tmp_path / "binance_BTCUSDT_1h.json", bars(4))
+    rest_json(tmp_path / "binance_BTCUSDT_5m.json", bars(4))
+    rest_json(tmp_path / "binance_ETHUSDT_1h.json", bars(4))
+    rest_json(tmp_path / "binance.json", bars(4))
+
+    told = list(survey(tmp_path, Given(symbol="BTCUSDT", interval="1h")))
+
+    assert [one.path.name for one in told if isinstance(one, Found)] == ["binance.json", "binance_BTCUSDT_1h.json"]
+    assert [one.why for one in told if isinstance(one, Skipped)] == [
+        "holds 5m, and 1h was asked for",
+        "holds ETHUSDT, and BTCUSDT was asked for",
+    ]
+
+
 def test_rows_in_any_order_and_twice_become_candles_in_order_and_once(tmp_path: Path) -> None:
     rows = bars(10)
     newest_first = text_csv(tmp_path / "BINANCE_BTCUSDT_1h.csv", [*reversed(rows), rows[3]])
