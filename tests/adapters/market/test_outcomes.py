@@ -133,12 +133,12 @@ def test_a_fill_through_zero_closes_one_trade_and_opens_the_next(tmp_path: Path)
 
 def test_a_fee_in_the_coin_is_taken_off_the_position(tmp_path: Path) -> None:
     path = fills(
-        tmp_path, "2022-01-01T00:00:00Z,BTCUSDT,buy,100,1,0.001,BTC", "2022-01-01T01:00:00Z,BTCUSDT,sell,110,0.999,0,"
+        tmp_path, "2022-01-01T00:00:00Z,BTCUSDT,buy,100,1,0.02,BTC", "2022-01-01T01:00:00Z,BTCUSDT,sell,110,0.98,0,"
     )
 
     (found,) = outcomes(path)
 
-    assert found.pnl == pytest.approx(0.999 * 110 - 100)
+    assert found.pnl == pytest.approx(0.98 * 110 - 100)
 
 
 def test_a_fee_in_a_third_coin_and_what_is_still_open_are_left_out_by_name(tmp_path: Path) -> None:
