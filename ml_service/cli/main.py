@@ -8,6 +8,7 @@ import typer
 from ml_service.cli.commands import (
     adapt,
     check_config,
+    data,
     export,
     keys,
     kill_switch,
@@ -33,6 +34,7 @@ cli.command("export")(export.export)
 cli.command("report")(report.report)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
+cli.add_typer(data.data, name="data")
 cli.add_typer(keys.keys, name="keys")
 cli.add_typer(migrate.migrations, name="migrate")
 cli.add_typer(rollups.rollups, name="rollups")
