@@ -23,7 +23,7 @@ from ml_service.domain.market.regime_batch import regimes_of
 from ml_service.domain.market.regime_report import RegimeFigures, RegimeReport, regime_report
 from ml_service.domain.market.regime_stream import regime_stream
 from ml_service.domain.market.regimes import REGIMES, UNKNOWN, RegimePolicy, Regimes
-from ml_service.domain.performance.estimate import Estimate
+from ml_service.domain.statistics.estimate import Estimate
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 POLICY = RegimePolicy()

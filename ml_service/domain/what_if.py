@@ -11,7 +11,7 @@ from ml_service.domain.adaptation.cycle import Recent
 from ml_service.domain.adaptation.presets import Options
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.performance.estimate import Estimate, clustered_mean
+from ml_service.domain.statistics.estimate import Estimate, clustered_mean
 from ml_service.domain.types import GatePolicy
 
 HAIRCUT_R = Options().haircut

@@ -1,7 +1,6 @@
 """What must be true of every feature and of every indicator, the next one included."""
 
 import importlib
-import importlib.util
 import pkgutil
 from dataclasses import replace
 from functools import cache

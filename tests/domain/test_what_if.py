@@ -12,7 +12,7 @@ from ml_service.domain.gate import decide
 from ml_service.domain.lessons import Lesson, faced
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.performance.student import student_quantile
+from ml_service.domain.statistics.student import student_quantile
 from ml_service.domain.types import Action, OnMissing, Signal
 from ml_service.domain.what_if import Choice, Comparison, Flips, KnownResult, OpenSignal, compare, flips, matrix, taken
 from tests.builders import NOW_MS, outcome, policy, signal, values

@@ -8,9 +8,9 @@ from ml_service.cli.report.charts import Curve, Point, chart
 from ml_service.domain.doubts import doubt
 from ml_service.domain.learner import Adaptation, Learner
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
-from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.report.arms import Arm, Compared
 from ml_service.domain.report.report import Report
+from ml_service.domain.statistics.estimate import Estimate
 from ml_service.domain.types import ANY_SYMBOL
 from ml_service.domain.what_if import HAIRCUT_R
 from ml_service.web.wire import iso

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ml_service.domain.market.candles import Floats
-from ml_service.domain.performance.estimate import Estimate
-from ml_service.domain.performance.student import student_quantile
+from ml_service.domain.statistics.estimate import Estimate
+from ml_service.domain.statistics.student import student_quantile
 
 Figure = Callable[[Floats], Floats]
 """From sums, which lie along the last axis, to the figure."""

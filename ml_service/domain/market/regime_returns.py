@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.domain.market.regime_blocks import Figure, block_sums, estimated
-from ml_service.domain.performance.estimate import Estimate
+from ml_service.domain.statistics.estimate import Estimate
 
 USUAL_BARS = 480
 

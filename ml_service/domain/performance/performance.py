@@ -11,10 +11,10 @@ from ml_service.domain.performance.amounts import Amounts
 from ml_service.domain.performance.daily import Daily, Totals, daily_of_days, daily_of_trades
 from ml_service.domain.performance.days import Day, total
 from ml_service.domain.performance.equity import Drawdown, drawdown
-from ml_service.domain.performance.estimate import Estimate, clustered_mean, share
 from ml_service.domain.performance.returns import YEAR_DAYS, finite
 from ml_service.domain.performance.summary import Summary, summarised
 from ml_service.domain.performance.trade import ClosedTrade
+from ml_service.domain.statistics.estimate import Estimate, clustered_mean, share
 
 
 @dataclass(frozen=True, slots=True)

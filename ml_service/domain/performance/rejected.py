@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ml_service.domain.performance.daily import daily_of_days
 from ml_service.domain.performance.days import Day
-from ml_service.domain.performance.estimate import Estimate, clustered_mean
+from ml_service.domain.statistics.estimate import Estimate, clustered_mean
 
 
 @dataclass(frozen=True, slots=True)

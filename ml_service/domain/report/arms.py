@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ml_service.domain.gate import decide
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.performance.estimate import Estimate, clustered_mean
+from ml_service.domain.statistics.estimate import Estimate, clustered_mean
 from ml_service.domain.types import GatePolicy, Signal
 from ml_service.domain.what_if import HAIRCUT_R
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.performance.performance import Performance, performance
 from ml_service.domain.performance.rejected import rejected_value
 from ml_service.domain.performance.score import Score, score
 from ml_service.domain.performance.series import EquityPoint, RollingPoint, equity_curve, rolling
 from ml_service.domain.performance.tally import Group, History
+from ml_service.domain.statistics.estimate import Estimate
 from ml_service.ports import DecisionCount, Move, MoveCount
 from ml_service.web.schemas.fields import Query, Symbol
 from ml_service.web.wire import date, iso

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ml_service.domain.performance.estimate import Estimate
+from ml_service.domain.statistics.estimate import Estimate
 from ml_service.domain.what_if import HAIRCUT_R, Comparison, Tally
 from ml_service.usecases.what_if import Imagined
 from ml_service.web.schemas.fields import Body, Number, Symbol, Time

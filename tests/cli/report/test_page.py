@@ -10,11 +10,11 @@ import pytest
 from ml_service.cli.report.page import page, verdict
 from ml_service.domain.learner import Adaptation, Learner
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
-from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.performance.performance import performance_of_trades
 from ml_service.domain.report.arms import Arm, Compared
 from ml_service.domain.report.report import Report
 from ml_service.domain.report.steps import Line, Step
+from ml_service.domain.statistics.estimate import Estimate
 from tests.builders import NOW_MS, outcome
 
 EVIL = "<script>alert('1')</script>\"&<!--"

@@ -7,8 +7,8 @@ import pytest
 
 from ml_service.domain.market.candles import Floats
 from ml_service.domain.market.regime_blocks import PIECES_MIN, block_sums, estimated
-from ml_service.domain.performance.estimate import Estimate
-from ml_service.domain.performance.student import student_quantile
+from ml_service.domain.statistics.estimate import Estimate
+from ml_service.domain.statistics.student import student_quantile
 
 
 def mean(sums: Floats) -> Floats:

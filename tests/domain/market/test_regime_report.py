@@ -11,7 +11,7 @@ from ml_service.domain.market.regime_confidence import AHEAD_BARS
 from ml_service.domain.market.regime_report import RegimeFigures, RegimeReport, regime_report
 from ml_service.domain.market.regime_returns import USUAL_BARS
 from ml_service.domain.market.regimes import REGIMES, UNKNOWN, Regime
-from ml_service.domain.performance.estimate import Estimate
+from ml_service.domain.statistics.estimate import Estimate
 from tests.domain.market.walks import moody, walk
 from tests.market_data import HOURS_OF_BTC, real_candles
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_service.domain.performance.days import by_day
-from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.performance.performance import Performance, Results, performance, performance_of_trades
 from ml_service.domain.performance.trade import ClosedTrade
+from ml_service.domain.statistics.estimate import Estimate
 from tests.domain.performance.histories import ANY, returned, trade, trades
 from tests.domain.performance.near import near
 from tests.domain.performance.vectors import VECTORS

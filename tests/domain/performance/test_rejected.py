@@ -1,8 +1,8 @@
 """What was rejected: its value in R, with days as the pieces."""
 
 from ml_service.domain.performance.days import by_day
-from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.performance.rejected import RejectedValue, rejected_value
+from ml_service.domain.statistics.estimate import Estimate
 from tests.domain.performance.histories import trade
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_service.domain.performance.estimate import Estimate, clustered_mean, share
+from ml_service.domain.statistics.estimate import Estimate, clustered_mean, share
 from tests.domain.performance.vectors import VECTORS
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_service.domain.performance.student import NORMAL_QUANTILE, student_quantile
+from ml_service.domain.statistics.student import NORMAL_QUANTILE, student_quantile
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml_service.domain.performance.student import student_quantile
+from ml_service.domain.statistics.student import student_quantile
 from tests.domain.performance.vectors import VECTORS
 
 

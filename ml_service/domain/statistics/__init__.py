@@ -1,0 +1,1 @@
+"""Figures and how sure they are; nothing here knows what they are figures of."""
