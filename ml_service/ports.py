@@ -289,8 +289,8 @@ class Taking(Protocol):
     def newest_row(self) -> FeatureRow | None:
         """Of the last bar that has one, as it was made last."""
 
-    def is_behind(self) -> bool:
-        """The last bar has no row yet, as after an import that was stopped."""
+    def rowless(self, limit: int) -> int:
+        """How many bars, up to a limit, came after the last one that has a row."""
 
 
 class Market(Protocol):

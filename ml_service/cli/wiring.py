@@ -11,6 +11,7 @@ from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
+from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.settings import Settings
@@ -50,6 +51,25 @@ def open_market(settings: Settings) -> Iterator[SqlMarket]:
         yield SqlMarket(database)
     finally:
         database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What an import writes to."""
+
+    store: SqlStore
+    market: SqlMarket
+    recorder: DirectRecorder
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    with open_store(settings) as tools, open_market(settings) as market:
+        database = Database(settings.database_url)
+        try:
+            yield Stores(tools.store, market, DirectRecorder(database))
+        finally:
+            database.close()
 
 
 @contextmanager

@@ -54,14 +54,14 @@ class LiveFeatures:
 
     _followed: dict[Stream, Following] = field(default_factory=dict)
 
-    def follow(self, stream: Stream, taking: Taking, new: int) -> tuple[Following, list[FeatureRow]]:
+    def follow(self, stream: Stream, taking: Taking, rowless: int) -> tuple[Following, list[FeatureRow]]:
         """The rows of the newest bars, at least of the last one; and the state behind them, to keep once it is true."""
         following = self._followed.pop(stream, None)
         fresh = None
         if following is not None and following.revision == taking.revision:
             fresh = taking.bars_after(following.last_ms, ROWS_MAX + 1)
         if following is None or fresh is None or len(fresh) > ROWS_MAX:
-            following, fresh = rebuilt(stream, taking, min(max(new, 1), ROWS_MAX))
+            following, fresh = rebuilt(stream, taking, max(rowless, 1))
         return following, [following.row(candle) for candle in fresh.rows()]
 
     def keep(self, stream: Stream, following: Following) -> None:
@@ -100,8 +100,9 @@ def take_candles(
         if volume_unit is not None:
             taking.say_unit(volume_unit)
         if not more_to_come:
-            if added.new or added.corrected or taking.is_behind():
-                following, rows = live.follow(stream, taking, added.new)
+            rowless = taking.rowless(ROWS_MAX)
+            if added.new or added.corrected or rowless:
+                following, rows = live.follow(stream, taking, rowless)
                 taking.save_rows(rows, now_ms)
             # Also where nothing was new: a kill may have come between the bar and its row's way to the snapshot.
             newest = taking.newest_row()

@@ -186,6 +186,7 @@ def test_an_import_that_was_stopped_has_its_rows_once_it_goes_on(counter: Counte
     assert counter.take(candles[800:]) == Added(same=100)
 
     assert_row(counter.head(), candles)
+    assert all(counter.market.rows_of(BTC, int(moment)) for moment in candles.opened_at_ms[-module.ROWS_MAX :])
 
 
 def test_only_what_is_refused_moves_nothing(counter: Counter) -> None:

@@ -171,11 +171,11 @@ class TakingCandles:
                 ],
             )
 
-    def is_behind(self) -> bool:
-        c = t.feature_rows.c
-        query = select(func.max(c.opened_at_ms)).where(c.stream_id == self._id)
-        made_ms = self._connection.execute(query).scalar()
-        return self.last_ms is not None and (made_ms is None or made_ms < self.last_ms)
+    def rowless(self, limit: int) -> int:
+        c, r = t.candles.c, t.feature_rows.c
+        made_ms = self._connection.execute(select(func.max(r.opened_at_ms)).where(r.stream_id == self._id)).scalar()
+        later = select(c.opened_at_ms).where(c.stream_id == self._id, c.opened_at_ms > (made_ms or 0)).limit(limit)
+        return int(self._connection.execute(select(func.count()).select_from(later.subquery())).scalar_one())
 
     def newest_row(self) -> FeatureRow | None:
         c = t.feature_rows.c

@@ -14,11 +14,9 @@ from ml_service.adapters.market.exchange import BARS_PER_PAGE, Exchange
 from ml_service.adapters.market.found import Damaged, Found, Given, Skipped, stream_of
 from ml_service.adapters.market.outcomes import read_outcomes
 from ml_service.adapters.market.recognise import interval_seen, read_bars, survey
-from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.cli.importing.progress import Progress
 from ml_service.cli.importing.report import StreamReport, report_lines
-from ml_service.cli.wiring import open_market, open_store
+from ml_service.cli.wiring import Stores, open_stores
 from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, Stream
 from ml_service.domain.outcomes import completed
@@ -45,9 +43,8 @@ class Run:
         self._settings = settings
         self._dry = dry
         self._open = contextlib.ExitStack()
-        self._tools: Any = None
-        self._market: Any = None
-        self._live: Any = None
+        self._opened: Stores | None = None
+        self._live = LiveFeatures()
         self._progress: Progress = Progress()
         self._reports: dict[Stream, StreamReport] = {}
         self._skipped: list[tuple[str, str]] = []
@@ -67,12 +64,12 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def open(self) -> None:
-        """Not before there is something to keep."""
-        if self._market is None:
-            self._tools = self._open.enter_context(open_store(self._settings))
-            self._market = self._open.enter_context(open_market(self._settings))
-            self._live = LiveFeatures()
+    @property
+    def stores(self) -> Stores:
+        """Not opened before there is something to keep."""
+        if self._opened is None:
+            self._opened = self._open.enter_context(open_stores(self._settings))
+        return self._opened
 
     # ---- files
 
@@ -136,8 +133,7 @@ class Run:
         end = min(until, self.now_ms()) if until is not None else self.now_ms()
         ranges = [(since or 0, end)]
         if not self._dry:
-            self.open()
-            ranges = ranges_to_ask(stream, since, end, BARS_PER_PAGE, market=self._market)
+            ranges = ranges_to_ask(stream, since, end, BARS_PER_PAGE, market=self.stores.market)
         if (since is None and not ranges) or (self._dry and since is None):
             raise typer.BadParameter(f"{stream} has no bars yet; say from when with --since")
         report = self._report(stream)
@@ -171,13 +167,12 @@ class Run:
         def take(candles: Candles) -> Added:
             if self._dry:
                 return Added()
-            self.open()
             unit = report.volume_unit if report.volume_unit != "unknown" else None
             return take_candles(
                 report.stream,
                 candles,
-                market=self._market,
-                store=self._tools.store,
+                market=self.stores.market,
+                store=self.stores.store,
                 live=self._live,
                 now_ms=self.now_ms(),
                 volume_unit=unit,
@@ -194,11 +189,10 @@ class Run:
     def finish(self) -> None:
         """The last bar of each stream once more: with it come the features, and all before it is durable."""
         for stream, report in self._reports.items():
-            if self._market is not None and report.done.added != Added():
-                last = self._market.latest(stream, 1)
-                take_candles(
-                    stream, last, market=self._market, store=self._tools.store, live=self._live, now_ms=self.now_ms()
-                )
+            if report.done.added != Added():
+                market, store = self.stores.market, self.stores.store
+                last = market.latest(stream, 1)
+                take_candles(stream, last, market=market, store=store, live=self._live, now_ms=self.now_ms())
 
     # ---- trades
 
@@ -224,14 +218,8 @@ class Run:
     def _keep(self, outcomes: list[Any]) -> None:
         if self._dry:
             return
-        self.open()
-        for receipt in report_outcomes(outcomes, recorder=self._recorder(), now_ms=self.now_ms()):
+        for receipt in report_outcomes(outcomes, recorder=self.stores.recorder, now_ms=self.now_ms()):
             self._outcomes[receipt.status] += 1
-
-    def _recorder(self) -> Any:
-        database = Database(self._settings.database_url)
-        self._open.callback(database.close)
-        return DirectRecorder(database)
 
     # ---- the end
 
