@@ -50,7 +50,18 @@ PLANTS: tuple[tuple[str, str, str], ...] = (
 )
 """One forbidden import each: the contract that must catch it, the file it stands in, and its lines."""
 
-HEAVY = ("sklearn", "xgboost", "lightgbm", "torch", "stable_baselines3", "pandas", "joblib", "cloudpickle", "dill")
+HEAVY = (
+    "sklearn",
+    "xgboost",
+    "lightgbm",
+    "torch",
+    "stable_baselines3",
+    "pandas",
+    "joblib",
+    "cloudpickle",
+    "dill",
+    "ccxt",
+)
 LEARNING_SIDE = (*HEAVY, "ml_service.learning", "ml_service.worker")
 
 
