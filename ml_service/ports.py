@@ -307,6 +307,9 @@ class Market(Protocol):
     def schemas(self) -> Sequence[SeenSchema]:
         """Every schema that a stored row was made under, the oldest first."""
 
+    def drop_feature_rows(self, before_ms: int, rows: int) -> int:
+        """Some of those made before that moment, but of no stream the newest; how many went."""
+
     def taking(self, stream: Stream, candles: Candles, synced: bool = True) -> AbstractContextManager[Taking]: ...
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml_service.ports import Retention
+from ml_service.ports import Market, Retention
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -25,10 +25,7 @@ def prune(
 ) -> dict[str, int]:
     """Rows that went (or were looked at), by kind. `may_go_on` is asked between batches."""
     rows = ages.batch_rows
-    newest_ms = retention.newest_ms()
-    if newest_ms is not None:
-        # A clock that has run ahead must not make everything look old.
-        now_ms = min(now_ms, newest_ms + DAY_MS)
+    now_ms = believed(now_ms, retention)
     horizon_ms = ages.horizon_minutes * 60_000
     steps: dict[str, Callable[[], int]] = {
         "decisions_looked_at": lambda: retention.thin_decisions(
@@ -42,6 +39,20 @@ def prune(
         oldest_ms = now_ms - ages.outcomes_days * DAY_MS
         steps["outcomes"] = lambda: retention.drop_outcomes(oldest_ms, rows)
     return {name: until_done(step, may_go_on) for name, step in steps.items()}
+
+
+def prune_feature_rows(
+    ages: Ages, *, market: Market, retention: Retention, now_ms: int, may_go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Rows go with the whole decisions that name them; candles stay, and tell them again to the ninth digit."""
+    before_ms = believed(now_ms, retention) - ages.decisions_days * DAY_MS
+    return until_done(lambda: market.drop_feature_rows(before_ms, ages.batch_rows), may_go_on)
+
+
+def believed(now_ms: int, retention: Retention) -> int:
+    """A clock that has run ahead must not make everything look old."""
+    newest_ms = retention.newest_ms()
+    return now_ms if newest_ms is None else min(now_ms, newest_ms + DAY_MS)
 
 
 def until_done(step: Callable[[], int], may_go_on: Callable[[], bool]) -> int:

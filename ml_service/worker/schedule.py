@@ -10,7 +10,7 @@ from ml_service.errors import Unavailable
 from ml_service.usecases.import_trades import import_trades
 from ml_service.usecases.jobs import open_job
 from ml_service.usecases.match_outcomes import match_outcomes
-from ml_service.usecases.prune import prune
+from ml_service.usecases.prune import prune, prune_feature_rows
 from ml_service.usecases.settle_signals import settle_signals
 from ml_service.worker.parts import Parts
 
@@ -29,6 +29,13 @@ class Task:
 
 def prune_old_rows(parts: Parts) -> None:
     gone = prune(parts.ages, retention=parts.retention, now_ms=parts.now_ms(), may_go_on=lambda: not parts.stopping())
+    gone["feature_rows"] = prune_feature_rows(
+        parts.ages,
+        market=parts.market,
+        retention=parts.retention,
+        now_ms=parts.now_ms(),
+        may_go_on=lambda: not parts.stopping(),
+    )
     if any(gone.values()):
         logger.info("pruned %s", gone)
 

@@ -189,6 +189,21 @@ def test_an_import_that_was_stopped_has_its_rows_once_it_goes_on(counter: Counte
     assert all(counter.market.rows_of(BTC, int(moment)) for moment in candles.opened_at_ms[-module.ROWS_MAX :])
 
 
+def test_old_rows_go_in_batches_but_never_the_newest(counter: Counter) -> None:
+    candles = walk(650)
+    counter.take(candles)
+    made = [len(counter.market.rows_of(BTC, int(moment))) for moment in candles.opened_at_ms]
+
+    kept = counter.market.drop_feature_rows(NOW_MS, 100)
+    first = counter.market.drop_feature_rows(NOW_MS + 1, 100)
+    rest = counter.market.drop_feature_rows(NOW_MS + 1, 10_000)
+
+    assert (sum(made), kept, first, rest) == (512, 0, 100, 411)
+    assert counter.head().opened_at_ms == candles.opened_at_ms[-1]
+    assert len(counter.market.rows_of(BTC, int(candles.opened_at_ms[-1]))) == 1
+    assert counter.take(candles) == Added(same=650)
+
+
 def test_only_what_is_refused_moves_nothing(counter: Counter) -> None:
     candles = walk(600)
     counter.take(candles)

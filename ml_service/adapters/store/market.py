@@ -6,7 +6,7 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, delete, func, select, tuple_, update
 
 from ml_service.adapters.store import market_tables as t
 from ml_service.adapters.store.codec import Row
@@ -93,6 +93,28 @@ class SqlMarket:
         return [SeenSchema(Schema(row.version, tuple(row.names.split()), row.hash), row.first_seen_ms) for row in rows]
 
     # ---- writing
+
+    def drop_feature_rows(self, before_ms: int, rows: int) -> int:
+        r, gone = t.feature_rows.c, 0
+        with self._database.read() as connection:
+            stream_ids = connection.execute(select(t.streams.c.id).order_by(t.streams.c.id)).scalars().all()
+        for stream_id in stream_ids:
+            with self._database.read() as connection:
+                newest = connection.execute(select(func.max(r.opened_at_ms)).where(r.stream_id == stream_id)).scalar()
+                old = connection.execute(
+                    select(r.stream_id, r.opened_at_ms, r.revision)
+                    .where(r.stream_id == stream_id, r.opened_at_ms < (newest or 0), r.made_at_ms < before_ms)
+                    .order_by(r.opened_at_ms)
+                    .limit(rows - gone)
+                ).all()
+            if old:
+                with self._database.write(synced=False) as connection:
+                    key = tuple_(r.stream_id, r.opened_at_ms, r.revision)
+                    connection.execute(delete(t.feature_rows).where(key.in_([tuple(one) for one in old])))
+            gone += len(old)
+            if gone >= rows:
+                break
+        return gone
 
     @contextmanager
     def taking(self, stream: Stream, candles: Candles, synced: bool = True) -> Iterator["TakingCandles"]:
