@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -277,20 +276,28 @@ def last_moment(connection: Connection, stream_id: int) -> int | None:
 def insert(connection: Connection, stream_id: int, part: Candles) -> int:
     """How many of them were not there yet. Straight through the driver: a year of minutes is half a million rows."""
     columns = [part.opened_at_ms.tolist(), *(getattr(part, name).tolist() for name in COLUMNS)]
-    rows = zip([stream_id] * len(part), *columns, strict=True)
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(NAMES))
         before = driver.total_changes
         # SQLite keeps NaN as NULL.
+        rows = zip([stream_id] * len(part), *columns, strict=True)
         driver.executemany(f"INSERT OR IGNORE INTO candles ({', '.join(NAMES)}) VALUES ({marks})", rows)
         return int(driver.total_changes - before)
-    from psycopg2.extras import execute_values
-
-    told = [tuple(None if isnan(value) else value for value in row) for row in rows]
-    statement = f"INSERT INTO candles ({', '.join(NAMES)}) VALUES %s ON CONFLICT DO NOTHING RETURNING opened_at_ms"
+    kinds = ["bigint", *["float8"] * len(COLUMNS)]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    statement = (
+        f"INSERT INTO candles ({', '.join(NAMES)}) SELECT {int(stream_id)}, * FROM unnest({arrays})"
+        " ON CONFLICT DO NOTHING"
+    )
     with driver.cursor() as cursor:
-        return len(execute_values(cursor, statement, told, page_size=2_000, fetch=True))
+        cursor.execute(statement, [array(column) for column in columns])
+        return int(cursor.rowcount)
+
+
+def array(column: list[float]) -> str:
+    """As PostgreSQL writes one; to hand over number by number takes nine times as long."""
+    return f"{{{','.join(map(repr, column))}}}".replace("nan", "NULL")
 
 
 def bars(connection: Connection, stream_id: int, after_ms: int, until_ms: int | None, count: int | None) -> Candles:
