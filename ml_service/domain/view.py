@@ -5,7 +5,15 @@ from dataclasses import dataclass, field, replace
 
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.market.candles import Stream
-from ml_service.domain.market.feature_rows import ANY_SOURCE, FeatureRow, FeatureSource, FeaturesUsed, by_symbol, used
+from ml_service.domain.market.feature_rows import (
+    ANY_SOURCE,
+    FeatureRow,
+    FeatureSource,
+    FeaturesUsed,
+    Known,
+    by_symbol,
+    used,
+)
 from ml_service.domain.thresholds import bounded
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Kill, Thresholds
 
@@ -49,7 +57,7 @@ class View:
     feature_rows: Mapping[Stream, FeatureRow] = field(default_factory=dict)
     """The newest of every stream."""
     feature_source: FeatureSource = ANY_SOURCE
-    rows_of_symbol: Mapping[str, tuple[FeatureRow, ...]] = field(default_factory=dict)
+    rows_of_symbol: Mapping[str, tuple[Known, ...]] = field(default_factory=dict)
     """Those that decisions may use, the preferred first."""
 
     def features_for(self, symbol: str, now_ms: int) -> FeaturesUsed | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.intervals import INTERVALS
@@ -61,27 +61,34 @@ class FeatureSource:
 ANY_SOURCE = FeatureSource()
 
 
-def by_symbol(rows: Iterable[FeatureRow], source: FeatureSource) -> dict[str, tuple[FeatureRow, ...]]:
+class Known(NamedTuple):
+    """A row as decisions will name it: made once, not with every decision."""
+
+    stale_from_ms: int
+    fresh: FeaturesUsed
+    stale: FeaturesUsed
+
+
+def by_symbol(rows: Iterable[FeatureRow], source: FeatureSource) -> dict[str, tuple[Known, ...]]:
     """Those that are admitted, the shortest interval first: it knows the latest."""
-    found: dict[str, list[FeatureRow]] = {}
-    for row in rows:
+    found: dict[str, list[Known]] = {}
+    for row in sorted(rows, key=rank):
         if source.admits(row.stream):
-            found.setdefault(row.stream.symbol, []).append(row)
-    return {symbol: tuple(sorted(some, key=rank)) for symbol, some in found.items()}
+            fresh = naming(row, "partial" if row.missing else "ready")
+            found.setdefault(row.stream.symbol, []).append(Known(row.stale_from_ms, fresh, naming(row, "stale")))
+    return {symbol: tuple(some) for symbol, some in found.items()}
 
 
 def rank(row: FeatureRow) -> tuple[int, str]:
     return INTERVALS[row.stream.interval], row.stream.venue
 
 
-def used(rows: Sequence[FeatureRow], now_ms: int) -> FeaturesUsed | None:
+def used(known: Sequence[Known], now_ms: int) -> FeaturesUsed | None:
     """The first that is fresh, else the newest, as stale; None where there are no candles at all."""
-    fresh = next((row for row in rows if now_ms < row.stale_from_ms), None)
-    if fresh is not None:
-        return naming(fresh, "partial" if fresh.missing else "ready")
-    if not rows:
-        return None
-    return naming(max(rows, key=lambda row: row.stale_from_ms), "stale")
+    for one in known:
+        if now_ms < one.stale_from_ms:
+            return one.fresh
+    return max(known, key=lambda one: one.stale_from_ms).stale if known else None
 
 
 def naming(row: FeatureRow, status: Status) -> FeaturesUsed:
