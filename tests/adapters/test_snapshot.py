@@ -69,11 +69,15 @@ def host(store_url: str, tmp_path: Path) -> Iterator[Host]:
     opened = Host(store_url, tmp_path / "host")
     yield opened
     for snapshot in opened.opened:
-        snapshot.stop()
-        for thread in snapshot._threads:
-            thread.join(SOON)
+        end(snapshot)
     for database in opened.databases:
         database.close()
+
+
+def end(snapshot: LiveSnapshot) -> None:
+    snapshot.stop()
+    for thread in snapshot._threads:
+        thread.join(SOON)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -310,7 +314,8 @@ def test_a_start_with_a_mute_database_waits_a_moment_and_then_decides_from_the_c
 
 def test_a_start_with_another_database_knows_nothing_of_the_former_one(host: Host, tmp_path: Path) -> None:
     host.write(thresholds())
-    host.snapshot()
+    # Ended first: otherwise it goes on keeping, under the former name, what it now reads from the other one.
+    end(host.snapshot())
     host.another_store(migrated(tmp_path))
 
     host.away = True
