@@ -289,7 +289,7 @@ class Anchored:
     ) -> Explanation | None:
         """Settle the day and move; None, and nothing changed, without new evidence or on a day that was settled.
 
-        Toward what pays under the regime, or, where none is told, under those of the recent evidence.
+        Toward what pays under the regime, or, where none is told, under those of the last evidence.
         `tilt` is what the user's other symbols have taught, from a learner of all of them; `frozen` says why nothing
         may move.
         """
