@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.adaptation.anchored import Memory
-from ml_service.domain.adaptation.cycle import places_of
+from ml_service.domain.adaptation.cycle import Taught, Waiting, places_of, settle
 from ml_service.domain.adaptation.learned import Learned
 from ml_service.domain.lessons import Lesson
 from ml_service.domain.market.candles import Stream
@@ -23,6 +25,8 @@ from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.outcomes import Outcome
 from ml_service.domain.types import Decision
 from ml_service.usecases.adapt import Adapted, Rules, adapt
+from ml_service.usecases.undo import undo
+from tests.builders import HASH, policy
 from tests.domain.adaptation.markets import same
 from tests.usecases.trading import HOUR_MS, RULES, decisions_and_outcomes, evening
 
@@ -180,7 +184,7 @@ def test_what_all_have_learned_together_is_the_same_however_often_it_is_switched
     assert (found.known, found.trades) == (wanted.known, wanted.trades)
 
 
-def test_a_correction_takes_back_what_its_own_regime_was_taught(embedded: Database, store: SqlStore) -> None:
+def test_a_corrected_outcome_counts_once_with_regimes_apart(embedded: Database, store: SqlStore) -> None:
     learn(embedded, store, range(6), APART, lambda place: "volatile")
     closed_at_ms = evening(6) - HOUR_MS
 
@@ -194,6 +198,54 @@ def test_a_correction_takes_back_what_its_own_regime_was_taught(embedded: Databa
     assert told.explanation.new_outcomes == 2
     assert memory(store).known == 6 * 24
     assert [one.regime for one in told.explanation.regimes] == ["volatile"]
+
+
+def test_what_was_known_before_regimes_were_kept_apart_comes_back_and_goes_on(
+    embedded: Database, store: SqlStore
+) -> None:
+    learn(embedded, store, range(8), RULES)
+    known = learned_bytes(learned(store))
+    (told,) = learn(embedded, store, range(8, 9), APART)
+    assert told.adaptation is not None
+
+    undo(
+        "ada",
+        told.adaptation.id,
+        reason="not convinced",
+        actor="tester",
+        policy=policy(),
+        settings_hash=HASH,
+        cooldown_ms=HOUR_MS,
+        now_ms=evening(9),
+        store=store,
+    )
+
+    assert learned_bytes(learned(store)) == known
+    (again,) = learn(embedded, store, range(10, 11), APART)
+    assert again.explanation.new_outcomes > 0
+    assert learned(store).regimes == REGIMES
+
+
+class Recording:
+    """Remembers what a learner is told."""
+
+    def __init__(self) -> None:
+        self.memory = SimpleNamespace(day=None)
+        self.told: list[tuple[float, list[float]]] = []
+
+    def observe(self, *columns: Any, weight: float, regime: Any, days: Any) -> None:
+        self.told.append((weight, np.asarray(regime).tolist()))
+
+    def settle(self, day: int) -> None: ...
+
+
+def test_what_is_taken_back_is_taken_back_from_the_regime_it_was_told_under() -> None:
+    before, after = (Taught(True, 1.0, None, 10.0, lesson(name)) for name in ("volatile", "trending"))
+    learner = Recording()
+
+    settle(learner, [Waiting(1, 0, after, instead_of=before)], 1.0, 0, REGIMES)  # type: ignore[arg-type]
+
+    assert learner.told == [(1.0, [0.0]), (-1.0, [2.0])]
 
 
 def test_a_regime_goes_by_its_alias_and_one_that_nobody_knows_counts_for_all() -> None:
