@@ -6,8 +6,8 @@ last day's evidence came from it: nobody knows which regime the next signals wil
 guess. (A mix that remembers more days loses more: it always holds rows that know too little to leave the anchor.)
 Evidence whose regime is not known belongs to all of them, and has its share in the first row.
 
-Measured on made-up markets, it gains nothing even where regimes are told without fail, and costs up to a quarter of the
-gain where they mean nothing: every row has less evidence. So it has to be asked for.
+Measured on made-up markets, it gains nothing even where regimes are told without fail, and costs a quarter of the gain
+and more where they mean nothing: every row has less evidence. So it has to be asked for.
 """
 
 from collections.abc import Sequence
