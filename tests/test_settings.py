@@ -823,3 +823,20 @@ def test_exploration_is_taken_over_while_running_and_changes_the_hash():
 
     assert (changed_paths(old, new), needs_restart(old, new)) == (("adaptation.exploration",), ())
     assert old.hash != new.hash
+
+
+# Regimes
+
+
+def test_regimes_are_kept_apart_only_where_it_is_asked_for():
+    asked = load_settings({"ML_SERVICE__ADAPTATION__REGIMES": "Separate"})
+
+    assert load_settings({}).adaptation_policy.regimes == "together"
+    assert asked.adaptation_policy.regimes == "separate"
+
+
+def test_another_word_for_keeping_regimes_apart_is_refused():
+    (message,) = mistakes({"ML_SERVICE__ADAPTATION__REGIMES": "off"}).values()
+
+    assert "together" in message
+    assert "separate" in message

@@ -135,6 +135,7 @@ class AdaptationSettings(Section):
     change_share_min: float = number(POLICY.change_share_min, 0, 1)
     cooldown_hours: float = number(POLICY.cooldown_hours, 0, 8_760)
     utility: Annotated[Literal["net_r", "score"], Lower] = POLICY.utility
+    regimes: Annotated[Literal["together", "separate"], Lower] = POLICY.regimes
     exploration: float = number(POLICY.exploration, 0, 0.2)
     score_weights: ScoreWeights = ScoreWeights()
 

@@ -12,12 +12,15 @@ from sqlalchemy import select, update
 
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.codec import lesson_document
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.lessons import Lesson
+from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import Cut, Group, History, Tallies, Tally, sheet_of
 from ml_service.ports import Period, RolledDay, RolledSheet
@@ -26,7 +29,9 @@ from ml_service.usecases.history import check, histories, rebuild
 from tests.builders import NOW_MS, outcome
 
 TODAY = NOW_MS // DAY_MS
-CUTS = tuple(Cut(symbol, by) for symbol in (None, "BTCUSDT") for by in (None, "symbol", "hour", "revision"))[:-2]
+CUTS = tuple(Cut(symbol, by) for symbol in (None, "BTCUSDT") for by in (None, "symbol", "hour", "revision", "regime"))[
+    :-3
+]
 
 
 class Nothing:
@@ -120,6 +125,7 @@ STEP = st.one_of(
     st.tuples(st.just("correct"), PLACE),
     st.tuples(st.just("release"), PLACE),
     st.tuples(st.just("learn"), PLACE),
+    st.tuples(st.just("match"), st.tuples(PLACE, st.sampled_from([None, *REGIMES]))),
     st.tuples(st.just("prune"), st.integers(0, 9)),
     st.tuples(st.just("ask"), SINCE),
 )
@@ -135,6 +141,10 @@ def take(desk: Desk, user_id: str, position: int, what: str, with_it: Any) -> No
             desk.change(user_id, with_it, released_at_ms=NOW_MS)
         case "learn":
             desk.change(user_id, with_it, percent_per_r=2.0)
+        case "match":
+            place, regime = with_it
+            lesson = Lesson((0.9, None, None, None, None, None), "*", place % 3, True, regime=regime)
+            desk.change(user_id, place, lesson=lesson_document(lesson))
         case "prune":
             while SqlRetention(desk.database).drop_outcomes(NOW_MS - with_it * DAY_MS, 3):
                 pass

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from ml_service.adapters.store import tables as t
+from ml_service.domain.market.regimes import REGIMES
 from ml_service.web.schemas.performance import thinned
+from tests.candles import FIRST_MS, HOUR_MS, walk
 from tests.web.desk import Desk
 
 DAY_MS = 86_400_000
@@ -180,6 +182,25 @@ def test_a_breakdown_has_the_figures_of_each_group(desk: Desk, user: str) -> Non
     assert groups("hour", "hour") == [(8, 2, 4.0), (20, 2, -3.0)]
     assert groups("hour", "hour", symbol="BTCUSDT") == [(8, 2, 4.0), (20, 1, 2.0)]
     assert groups("revision", "thresholds_symbol", "revision") == [(None, None, 3, -1.0), ("*", 0, 1, 2.0)]
+
+
+def test_a_breakdown_by_regime_says_where_none_was_known(desk: Desk, user: str) -> None:
+    closed_ms = FIRST_MS + 600 * HOUR_MS
+    rows = [list(candle[:6]) for candle in walk(600).rows()]
+    clock = {"X-Test-Time": str(closed_ms + 60_000)}
+    desk.data("POST", "/api/v1/market/binance/SORTUSDT/1h/candles", {"candles": rows}, headers=clock)
+    decided = desk.evaluate(user, clock, symbol="SORTUSDT")
+    report(desk, user, "t-1", 2.0, symbol="SORTUSDT", decision_id=decided["decision_id"])
+    report(desk, user, "t-2", -5.0)
+
+    found = told(desk, user, by="regime")["by"]
+    of_one = told(desk, user, by="regime", symbol="SORTUSDT")["by"]["groups"]
+
+    assert decided["regime"] in REGIMES
+    assert sorted((one["regime"], one["total_pnl"]) for one in found["groups"]) == sorted(
+        [("unknown", -5.0), (decided["regime"], 2.0)]
+    )
+    assert [(one["regime"], one["total_pnl"]) for one in of_one] == [(decided["regime"], 2.0)]
 
 
 def test_the_equity_curve_cumulates_and_the_rolling_window_moves(desk: Desk, user: str) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
@@ -21,8 +21,14 @@ VERSION = 1
 """Moved by hand when the same fields come to mean something else."""
 
 PARTS = (Summary, Amounts, Path, Streaks, Holding, Tally)
-SHAPE = zlib.crc32(repr([VERSION, list(BREAKDOWNS), [[one.name for one in fields(part)] for part in PARTS]]).encode())
-SHAPE &= 0x7FFFFFFF
+
+
+def shape_of(breakdowns: Iterable[str]) -> int:
+    names = [[one.name for one in fields(part)] for part in PARTS]
+    return zlib.crc32(repr([VERSION, list(breakdowns), names]).encode()) & 0x7FFFFFFF
+
+
+SHAPE = shape_of(BREAKDOWNS)
 """A file of another shape was written by another version of this program, and says nothing to this one."""
 
 HEAD = struct.Struct("<qBB")

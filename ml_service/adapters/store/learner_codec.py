@@ -26,6 +26,10 @@ def learned_bytes(learned: Learned) -> bytes:
     anchored = isinstance(memory, Memory)
     arrays = {name: getattr(memory, name) for name in (ARRAYS if anchored else COMPOSITE_ARRAYS)}
     arrays |= {name: getattr(memory.evidence, name) for name in EVIDENCE}
+    # Left out where it says nothing: most states have one row, and are the same bytes as before there were more.
+    apart = {"regimes": learned.regimes} if learned.regimes else {}
+    if isinstance(memory, Memory) and learned.regimes:
+        arrays["mix"] = memory.mix
     header = orjson.dumps(
         {
             "algorithm": learned.algorithm,
@@ -34,6 +38,7 @@ def learned_bytes(learned: Learned) -> bytes:
             "counts": {name: getattr(memory, name) for name in (COUNTS if anchored else COMPOSITE_COUNTS)},
             "tide": memory.tide if isinstance(memory, Memory) else None,
             "arrays": [[name, array.dtype.str, array.shape] for name, array in arrays.items()],
+            **apart,
         }
     )
     parts = [len(header).to_bytes(LENGTH_BYTES, "big"), header]
@@ -57,4 +62,9 @@ def learned_from(stored: bytes) -> Learned:
     memory = (
         Memory(tide=Tide(**header["tide"]), **known) if header["algorithm"] == "anchored" else CompositeMemory(**known)
     )
-    return Learned(tuple(Anchor(**anchor) for anchor in header["anchors"]), header["preset"], memory)
+    return Learned(
+        tuple(Anchor(**anchor) for anchor in header["anchors"]),
+        header["preset"],
+        memory,
+        tuple(header.get("regimes", ())),
+    )

@@ -8,6 +8,8 @@ from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, outcome_from
 from ml_service.adapters.store.paging import narrowed
 from ml_service.adapters.store.transaction import Look
+from ml_service.domain.lessons import Lesson
+from ml_service.domain.market.regimes import ALIASES
 from ml_service.domain.performance.tally import Counted
 from ml_service.domain.performance.trade import ClosedTrade, closed_trade
 from ml_service.ports import Period
@@ -60,6 +62,11 @@ class TalliesReading(Look):
             user_id = self._connection.execute(select(func.min(c.user_id)).where(c.user_id > user_id)).scalar()
 
 
+def regime_of(lesson: Lesson) -> str | None:
+    """By the one name that it has, where a model called it by another."""
+    return ALIASES.get(lesson.regime, lesson.regime) if lesson.regime is not None else None
+
+
 def counted_from(row: Row) -> Counted:
     stored = outcome_from(row)
     lesson = stored.lesson
@@ -67,6 +74,7 @@ def counted_from(row: Row) -> Counted:
         stored,
         revision=lesson.thresholds_revision if lesson is not None else None,
         thresholds_symbol=lesson.thresholds_symbol if lesson is not None else None,
+        regime=regime_of(lesson) if lesson is not None else None,
         r=stored.r(row["percent_per_r"]),
     )
     return Counted(trade, stored.outcome.accepted, stored.superseded_by is not None)

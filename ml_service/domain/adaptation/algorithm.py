@@ -31,7 +31,7 @@ class Algorithm(Protocol):
         results: ArrayLike,
         *,
         weight: ArrayLike = 1.0,
-        regime: int = 0,
+        regime: ArrayLike | None = None,
         days: ArrayLike | None = None,
     ) -> None:
         """`days` says to which period each belongs, where that is not the one that is settled next."""
@@ -39,5 +39,5 @@ class Algorithm(Protocol):
     def settle(self, day: int) -> None: ...
 
     def adapt(
-        self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
+        self, day: int, *, regime: int | None = None, tilt: Vector | None = None, frozen: str | None = None
     ) -> Explanation | None: ...

@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ml_service.domain.adaptation.arriving import DAY_MAX, column_of, day_of, days_of, flags_of, regime_of, signals_of
+from ml_service.domain.adaptation.apart import first_alone, mixed_after, rows_of
+from ml_service.domain.adaptation.arriving import (
+    DAY_MAX,
+    column_of,
+    day_of,
+    days_of,
+    flags_of,
+    row_of,
+    rows_for,
+    signals_of,
+)
 from ml_service.domain.adaptation.evidence import PERIODS_MAX, Evidence, Flags, evidence, no_evidence
 from ml_service.domain.adaptation.explanation import Bound, Explanation
 from ml_service.domain.adaptation.library import (
@@ -73,7 +83,7 @@ class Memory:
 
     evolved: NDArray[np.float32]
     weights: Matrix
-    """One row per regime."""
+    """One row learned from everything; behind it, where regimes are kept apart, one for each of them."""
     drift: Vector
     """Decayed mean of the squared evidence per day of each vector, the tide's part apart and included …"""
     noise: Vector
@@ -83,6 +93,8 @@ class Memory:
     """Per period, what the live thresholds gained over the anchor; at most the last thirty."""
     evidence: Evidence
     tide: Tide = field(default_factory=Tide)
+    mix: Vector = field(default_factory=lambda: first_alone(1))
+    """How much each row of the weights counts now."""
     day: int | None = None
     """The last period that was settled."""
     adapted_day: int | None = None
@@ -127,7 +139,8 @@ class Seen:
     accepted: Flags
     results: Vector
     strength: Vector
-    regimes: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    """Of the weights, by regime; 0 where it is not known."""
     days: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -155,14 +168,15 @@ class Weighed:
     """What the tide brought it."""
     variance: Matrix
     """Of the total, if outcomes were independent."""
-    per_regime: NDArray[np.float64]
+    per_row: NDArray[np.float64]
+    """Of the weights."""
     live: Vector
     """What the live thresholds won."""
 
 
 def tilted(weights: Matrix, before: Vector) -> Vector:
     """How far evidence has moved the weight of each vector; the half that evolves differs between learners."""
-    tilt: Vector = np.log(np.maximum(weights.mean(axis=0), 1e-300) / before)
+    tilt: Vector = np.log(np.maximum(weights[0], 1e-300) / before)
     tilt -= tilt[0]
     tilt[FIXED:] = 0.0
     return tilt
@@ -206,12 +220,13 @@ class Anchored:
     def _newborn(self) -> Memory:
         return Memory(
             evolved=self._library[FIXED:].astype(np.float32),
-            weights=np.tile(self._prior, (self.options.regimes, 1)),
+            weights=np.tile(self._prior, (rows_of(self.options.regimes), 1)),
             drift=np.full(SIZE, FIRST_MOMENTS),
             noise=np.full(SIZE, FIRST_MOMENTS),
             live=self.scale.anchor.copy(),
             gains=np.empty(0),
             evidence=no_evidence(len(self.scale.names)),
+            mix=first_alone(rows_of(self.options.regimes)),
         )
 
     def thresholds(self) -> dict[str, float]:
@@ -246,16 +261,16 @@ class Anchored:
         results: ArrayLike,
         *,
         weight: ArrayLike = 1.0,
-        regime: int = 0,
+        regime: ArrayLike | None = None,
         days: ArrayLike | None = None,
     ) -> None:
         """Results in R, NaN where none is known. They wait until their period is settled: each that of its own day,
-        where days are given.
+        where days are given. A regime that is not told, or is NaN, counts for all of them.
 
         A weight of -1 takes back what was observed before with the very same numbers.
         """
-        regime = regime_of(regime, self.options.regimes)
         signals = signals_of(values, self.scale.names)
+        rows = rows_for(regime, len(signals), self.options.regimes)
         found = column_of("y", results, len(signals))
         taken = flags_of("accepted", accepted, len(signals))
         chance = column_of("propensity", propensity, len(signals))
@@ -267,17 +282,19 @@ class Anchored:
         strength = weights[known] / np.where(taken, np.clip(chance[known], PROPENSITY_MIN, 1.0), 1.0)
         dated = np.full(len(net), UNDATED) if days is None else days_of(days, len(signals))[known]
         if len(net):
-            self._seen.append(Seen(units, taken, net, strength, np.full(len(net), regime), dated))
+            self._seen.append(Seen(units, taken, net, strength, rows[known], dated))
 
     def adapt(
-        self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
+        self, day: int, *, regime: int | None = None, tilt: Vector | None = None, frozen: str | None = None
     ) -> Explanation | None:
         """Settle the day and move; None, and nothing changed, without new evidence or on a day that was settled.
 
+        Toward what pays under the regime, or, where none is told, under those of the last evidence.
         `tilt` is what the user's other symbols have taught, from a learner of all of them; `frozen` says why nothing
         may move.
         """
-        day, regime = day_of(day), regime_of(regime, self.options.regimes)
+        day = day_of(day)
+        row_of(regime, self.options.regimes)
         if self.memory.day is not None and day <= self.memory.day and self._seen:
             return None
         if not self._seen and not self.memory.new_outcomes:
@@ -327,9 +344,11 @@ class Anchored:
         memory = self.memory
         worth = worth_of(memory.evidence, self.options.score_weights) if self.options.utility == "score" else None
         seen = seen if worth is None else replace(seen, results=worth.of(seen.results))
-        tide, common = memory.tide, np.zeros(len(seen))
+        tide, mix, common = memory.tide, memory.mix, np.zeros(len(seen))
         for _, start, end in periods:
-            results = seen.results[start:end][seen.strength[start:end] > 0.0]
+            fresh = seen.strength[start:end] > 0.0
+            mix = mixed_after(mix, seen.rows[start:end][fresh])
+            results = seen.results[start:end][fresh]
             tide = tide.after(results)
             common[start:end] = tide.common(results)
         weighed = self._weighed(seen, common, [(start, end) for _, start, end in periods])
@@ -344,7 +363,7 @@ class Anchored:
             noise = FORGET * noise + (1.0 - FORGET) * weighed.variance[row]
             effect = np.maximum(1.0, drift / noise)
             elapsed = 1 if settled is None else min(day - settled, DAYS_DRAWN_BACK_MAX)
-            weights = self._reweighed(weights, weighed.per_regime[row] / effect, LUCK * squared / effect**2, elapsed)
+            weights = self._reweighed(weights, weighed.per_row[row] / effect, LUCK * squared / effect**2, elapsed)
             settled = day
         self.memory = replace(
             memory,
@@ -353,6 +372,7 @@ class Anchored:
             noise=noise,
             gains=np.append(memory.gains, weighed.live)[-PERIODS_MAX:],
             tide=tide,
+            mix=mix,
             day=settled,
         )
 
@@ -362,7 +382,7 @@ class Anchored:
             totals=np.zeros((len(periods), SIZE)),
             tides=np.zeros((len(periods), SIZE)),
             variance=np.zeros((len(periods), SIZE)),
-            per_regime=np.zeros((len(periods), regimes, SIZE)),
+            per_row=np.zeros((len(periods), len(self.memory.weights), SIZE)),
             live=np.zeros(len(periods)),
         )
         own = (seen.results - common) * seen.strength
@@ -381,15 +401,17 @@ class Anchored:
                 found.tides[row] += tide
                 found.variance[row] += apart[:, rows] @ whole[start:end] ** 2
                 found.live[row] += float(alive[rows] @ whole[start:end])
-                if regimes == 1:
-                    found.per_regime[row, 0] += gained
-                    continue
-                for regime in np.unique(seen.regimes[start:end]):
-                    those = seen.regimes[start:end] == regime
-                    share = np.full(regimes, self.options.other_regimes)
-                    share[regime] = 1.0
-                    found.per_regime[row] += share[:, None] * (differs[:, rows][:, those] @ own[start:end][those])
+                found.per_row[row] += gained
+                if regimes > 1:
+                    self._discount_others(found.per_row[row], differs[:, rows] * own[start:end], seen.rows[start:end])
         return found
+
+    def _discount_others(self, per_row: Matrix, gained: Matrix, regimes: NDArray[np.int64]) -> None:
+        """Taken off rather than added up, so that without a known regime all rows stay the same to the last digit."""
+        for regime in np.unique(regimes[regimes > 0]).tolist():
+            others = np.full(len(per_row), 1.0 - self.options.other_regimes)
+            others[[0, regime]] = 0.0
+            per_row -= others[:, None] * gained[:, regimes == regime].sum(axis=1)
 
     def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
         rate = self._preset.learning_rate * self.options.learning_rate_scale
@@ -403,7 +425,7 @@ class Anchored:
     def _evolve(self, generation: int) -> None:
         random = np.random.default_rng([self._seed, 1, generation])
         memory = self.memory
-        children, parents = heirs(memory.weights.mean(axis=0), random)
+        children, parents = heirs(memory.weights[0], random)
         self._library[children] = jittered(self._library[parents], self.scale, random).astype(np.float32)
         weights, drift, noise = memory.weights.copy(), memory.drift.copy(), memory.noise.copy()
         # A parent with three children splits its weight into four equal parts; but the anchor stays whole.
@@ -428,21 +450,27 @@ class Anchored:
     def tilt(self) -> Vector:
         return tilted(self.memory.weights, self._prior)
 
-    def target(self, regime: int = 0, tilt: Vector | None = None) -> Vector:
-        weights = self.memory.weights[regime]
+    def target(self, regime: int | None = None, tilt: Vector | None = None) -> Vector:
+        weights = self._deciding(regime)
         if tilt is not None:
             weights = weights * np.exp(np.clip(self.options.pooled * tilt, -50.0, 50.0))
             weights = weights / weights.sum()
         # The half that evolves is kept in 32 bits, and so may lie a hair beyond a bound.
         return self.scale.clipped(weighted_median(self._library, weights))
 
-    def design_effect(self, regime: int = 0) -> float:
+    def _deciding(self, regime: int | None) -> Vector:
+        """The weights under that regime, or a mix of all by how much each counts now."""
+        memory, row = self.memory, row_of(regime, self.options.regimes)
+        found: Vector = memory.mix @ memory.weights if row is None else memory.weights[row]
+        return found
+
+    def design_effect(self, regime: int | None = None) -> float:
         """Weighted over the vectors that differ from the anchor."""
-        weights = self.memory.weights[regime][1:]
+        weights = self._deciding(regime)[1:]
         effects = np.maximum(1.0, self.memory.drift / self.memory.noise)[1:]
         return float(weights @ effects / weights.sum())
 
-    def _move(self, day: int, regime: int, tilt: Vector | None, frozen: str | None) -> Explanation:
+    def _move(self, day: int, regime: int | None, tilt: Vector | None, frozen: str | None) -> Explanation:
         memory = self.memory
         step = self._step(day, regime, tilt, frozen)
         explanation = told(
@@ -452,7 +480,7 @@ class Anchored:
             preset=self.preset,
             day=day,
             new_outcomes=memory.new_outcomes,
-            anchor_weight=float(memory.weights[regime][0]),
+            anchor_weight=float(self._deciding(regime)[0]),
             design_effect=self.design_effect(regime),
         )
         self.memory = replace(
@@ -465,7 +493,7 @@ class Anchored:
         )
         return explanation
 
-    def _step(self, day: int, regime: int, tilt: Vector | None, frozen: str | None) -> Step:
+    def _step(self, day: int, regime: int | None, tilt: Vector | None, frozen: str | None) -> Step:
         memory, options = self.memory, self.options
 
         def hold(verdict: Any, reason: str) -> Step:

@@ -49,7 +49,18 @@ def days_of(days: ArrayLike, signals: int) -> NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def regime_of(regime: int, regimes: int) -> int:
-    if not 0 <= regime < regimes:
-        raise ValueError(f"regime: expected one of 0 to {regimes - 1}, found {regime}")
-    return regime
+def row_of(regime: int | None, regimes: int) -> int | None:
+    """The row of its weights; None where it is not told."""
+    return None if regime is None else int(rows_for([regime], 1, regimes)[0])
+
+
+def rows_for(regime: ArrayLike | None, signals: int, regimes: int) -> NDArray[np.int64]:
+    """Of each signal; NaN where its regime is not known."""
+    found = column_of("regime", np.nan if regime is None else regime, signals)
+    known = ~np.isnan(found)
+    wrong = found[known & ~np.isin(found, np.arange(regimes))]
+    if len(wrong):
+        raise ValueError(f"regime: expected one of 0 to {regimes - 1}, found {wrong[0]:g}")
+    if regimes == 1:
+        return np.zeros(signals, dtype=np.int64)
+    return np.where(known, found + 1.0, 0.0).astype(np.int64)

@@ -96,7 +96,7 @@ class Composite:
         results: ArrayLike,
         *,
         weight: ArrayLike = 1.0,
-        regime: int = 0,
+        regime: ArrayLike | None = None,
         days: ArrayLike | None = None,
     ) -> None:
         """Results in R, NaN where none is known. A weight of -1 takes back what was observed before with the very same
@@ -133,7 +133,7 @@ class Composite:
         )
 
     def adapt(
-        self, day: int, *, regime: int = 0, tilt: Vector | None = None, frozen: str | None = None
+        self, day: int, *, regime: int | None = None, tilt: Vector | None = None, frozen: str | None = None
     ) -> Explanation | None:
         """Settle the day and move; None, and nothing changed, without new evidence or on a day that was settled."""
         day = day_of(day)

@@ -3,19 +3,22 @@
 Pure: the use-case brings everything and writes down what comes out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from ml_service.domain.adaptation.algorithm import Algorithm
+from ml_service.domain.adaptation.anchored import Anchored
+from ml_service.domain.adaptation.apart import naming
 from ml_service.domain.adaptation.explanation import Explanation, Held, Verdict, Window
 from ml_service.domain.adaptation.learned import Learned, anchors_of, learner_of
 from ml_service.domain.adaptation.library import Matrix, Vector
 from ml_service.domain.adaptation.policy import AdaptationPolicy
 from ml_service.domain.adaptation.presets import Options
 from ml_service.domain.lessons import Lesson
+from ml_service.domain.market.regimes import ALIASES, REGIMES
 from ml_service.domain.outcomes import DAY_MS, in_r
 from ml_service.domain.types import GatePolicy
 
@@ -96,7 +99,8 @@ class Cycle:
 
 
 def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
-    options = options_of(rules)
+    regimes = regimes_of(rules)
+    options = options_of(rules, len(regimes))
     learned = now.learned if now.learned is not None and now.learned.fits(policy, rules) else None
     today = now.now_ms // DAY_MS
     if learned is not None:
@@ -132,14 +136,18 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
             f" {rules.trades_min} and {options.outcomes_min} are needed",
         )
 
+    if learned is not None:
+        learned = learned.told_apart(regimes)
     anchors = learned.anchors if learned is not None else anchors_of(policy, now.anchor, matrix(teaching))
     learner = learner_of(now.user_id, anchors, rules, options, learned)
     learner.stand_on(now.current)
-    settle(learner, teaching, percent_per_r, today)
+    settle(learner, teaching, percent_per_r, today, regimes)
     explanation = learner.adapt(today, tilt=now.tilt, frozen=cooling(now))
     assert explanation is not None
     explanation = as_they_stand(explanation, now.current)
-    kept = Learned(anchors, rules.preset, learner.memory)
+    if isinstance(learner, Anchored):
+        explanation = naming(explanation, learner.memory.weights, learner.memory.mix, regimes)
+    kept = Learned(anchors, rules.preset, learner.memory, regimes)
     moved = {move.parameter: move.after for move in explanation.moved}
     values = {**now.current, **moved} if moved else None
     return Cycle(explanation, kept, tuple(one.id for one in teaching), skipped, percent_per_r, values)
@@ -154,8 +162,13 @@ def as_they_stand(explanation: Explanation, current: Mapping[str, float]) -> Exp
     )
 
 
-def options_of(rules: AdaptationPolicy) -> Options:
+def regimes_of(rules: AdaptationPolicy) -> tuple[str, ...]:
+    return REGIMES if rules.regimes == "separate" and rules.algorithm == "anchored" else ()
+
+
+def options_of(rules: AdaptationPolicy, regimes: int) -> Options:
     return Options(
+        regimes=max(1, regimes),
         learning_rate_scale=rules.learning_rate / AdaptationPolicy().learning_rate,
         trades_min=rules.trades_min,
         span_share_max=rules.span_share_max,
@@ -183,7 +196,9 @@ def matrix(teaching: Sequence[Waiting]) -> Matrix:
     return np.array([one.taught.lesson.values for one in teaching], dtype=np.float64)
 
 
-def settle(learner: Algorithm, teaching: Sequence[Waiting], percent_per_r: float, today: int) -> None:
+def settle(
+    learner: Algorithm, teaching: Sequence[Waiting], percent_per_r: float, today: int, regimes: Sequence[str]
+) -> None:
     """Day by day, in the order in which they were closed; what is late counts when it became known."""
     settled = learner.memory.day
 
@@ -194,18 +209,24 @@ def settle(learner: Algorithm, teaching: Sequence[Waiting], percent_per_r: float
     days = [period(one) for one in teaching]
     order = sorted(range(len(days)), key=days.__getitem__)
     ones, days = [teaching[place] for place in order], [days[place] for place in order]
-    tell(learner, [(one.taught, percent_per_r) for one in ones], days, 1.0)
+    tell(learner, [(one.taught, percent_per_r) for one in ones], days, 1.0, regimes)
     # And, taken back, what was learned from in its place.
     former = [
         (one.instead_of, one.percent_per_r or percent_per_r, day)
         for one, day in zip(ones, days, strict=True)
         if one.instead_of is not None
     ]
-    tell(learner, [(taught, percent) for taught, percent, _ in former], [day for *_, day in former], -1.0)
+    tell(learner, [(taught, percent) for taught, percent, _ in former], [day for *_, day in former], -1.0, regimes)
     learner.settle(days[-1])
 
 
-def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], days: Sequence[int], weight: float) -> None:
+def tell(
+    learner: Algorithm,
+    told: Sequence[tuple[Taught, float]],
+    days: Sequence[int],
+    weight: float,
+    regimes: Sequence[str],
+) -> None:
     if not told:
         return
     learner.observe(
@@ -214,8 +235,16 @@ def tell(learner: Algorithm, told: Sequence[tuple[Taught, float]], days: Sequenc
         [taught.lesson.propensity for taught, _ in told],
         np.array([taught.r(percent) for taught, percent in told], dtype=np.float64),
         weight=weight,
+        regime=places_of((taught.lesson for taught, _ in told), regimes) if regimes else None,
         days=days,
     )
+
+
+def places_of(lessons: Iterable[Lesson], regimes: Sequence[str]) -> Vector:
+    """Of the regime of each; NaN where it was not known, or is one that nobody else knows."""
+    places = {name: float(place) for place, name in enumerate(regimes)}
+    places |= {alias: places[name] for alias, name in ALIASES.items() if name in places}
+    return np.array([places.get(lesson.regime or "", np.nan) for lesson in lessons])
 
 
 def rested(verdict: Verdict, reason: str, now: Situation, rules: AdaptationPolicy, new_outcomes: int) -> Explanation:

@@ -52,6 +52,15 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class RegimeShare:
+    regime: str | None
+    """None: of evidence whose regime was not known."""
+    share: float
+    """Of the weights that the targets were drawn from."""
+    anchor_weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     algorithm: str
     preset: str
@@ -68,11 +77,15 @@ class Explanation:
     """What the new thresholds would have gained over the former ones in the window, in R a day."""
     moved: tuple[Moved, ...] = ()
     held: tuple[Held, ...] = ()
+    regimes: tuple[RegimeShare, ...] = ()
+    """Empty where regimes are not kept apart, or none was known."""
 
 
 def document_of(explanation: Explanation) -> dict[str, Any]:
     """Plain mappings and lists, ready to be stored."""
     found: dict[str, Any] = plainly(explanation)
+    if not explanation.regimes:
+        del found["regimes"]
     return found
 
 
@@ -80,6 +93,6 @@ def plainly(value: Any) -> Any:
     # What the standard library has for this copies every leaf, and takes longer than many a cycle.
     if isinstance(value, tuple):
         return [plainly(one) for one in value]
-    if isinstance(value, Explanation | Estimate | Moved | Held | Window):
+    if isinstance(value, Explanation | Estimate | Moved | Held | Window | RegimeShare):
         return {name: plainly(getattr(value, name)) for name in value.__slots__}
     return value

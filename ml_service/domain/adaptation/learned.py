@@ -10,6 +10,7 @@ import numpy as np
 
 from ml_service.domain.adaptation.algorithm import Algorithm
 from ml_service.domain.adaptation.anchored import Anchored, Memory, tilted
+from ml_service.domain.adaptation.apart import regrouped
 from ml_service.domain.adaptation.composite import Composite, CompositeMemory
 from ml_service.domain.adaptation.library import Matrix, Vector, prior
 from ml_service.domain.adaptation.policy import AdaptationPolicy
@@ -42,6 +43,8 @@ class Learned:
     anchors: tuple[Anchor, ...]
     preset: str
     memory: Memory | CompositeMemory
+    regimes: tuple[str, ...] = ()
+    """Those that have weights of their own, in the order of the rows; empty where none are kept apart."""
 
     @property
     def algorithm(self) -> str:
@@ -50,6 +53,14 @@ class Learned:
     def rebased(self, today: int) -> "Learned":
         memory = self.memory.rebased(today)
         return self if memory is self.memory else replace(self, memory=memory)
+
+    def told_apart(self, regimes: tuple[str, ...]) -> "Learned":
+        """The same memory with these regimes kept apart: each goes on with what it learned, and one that is new with
+        what all have learned together, to which the weights return when none are kept apart any more."""
+        if self.regimes == regimes or not isinstance(self.memory, Memory):
+            return self
+        weights, mix = regrouped(self.memory.weights, self.memory.mix, self.regimes, regimes)
+        return replace(self, memory=replace(self.memory, weights=weights, mix=mix), regimes=regimes)
 
     def fits(self, gate: GatePolicy, rules: AdaptationPolicy) -> bool:
         """Whether it may go on; when the algorithm, the preset, the bounds or the shelf have changed it begins anew."""

@@ -31,6 +31,8 @@ class AdaptationPolicy:
     cooldown_hours: float = 48.0
     utility: Utility = "net_r"
     """What the anchored algorithm counts: results in R, or what they do to the composite score."""
+    regimes: Literal["together", "separate"] = "together"
+    """Whether the anchored algorithm keeps weights of its own for each kind of market."""
     exploration: float = 0.0
     """Share of the refused signals that are taken all the same, to learn from them."""
     score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))

@@ -41,6 +41,7 @@ class Options:
     exploration: float = 0.0
     """Share of the refused signals that are taken all the same, to learn from them."""
     regimes: int = 1
+    """How many kinds of market are kept apart; with one, none."""
     other_regimes: float = 0.3
     """How much evidence of another regime counts."""
     pooled: float = 0.3

@@ -12,10 +12,14 @@ from ml_service.domain.performance.trade import ClosedTrade
 
 Key = TypeVar("Key", bound=Hashable)
 
+UNKNOWN_REGIME = "unknown"
+"""There were no candles when it was decided, or it belongs to no decision."""
+
 BREAKDOWNS: Mapping[str, Callable[[ClosedTrade], Hashable]] = {
     "symbol": lambda trade: trade.symbol,
     "hour": lambda trade: trade.hour,
     "revision": lambda trade: (trade.thresholds_symbol, trade.revision),
+    "regime": lambda trade: trade.regime or UNKNOWN_REGIME,
 }
 
 

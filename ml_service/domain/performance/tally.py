@@ -71,14 +71,16 @@ def sheet_of(outcomes: Sequence[Counted]) -> Sheet:
 
 
 def cuts_of(symbol: str | None, outcomes: Sequence[Counted]) -> dict[Cut, Tallies]:
-    cuts: dict[Cut, Tallies] = {Cut(symbol): {None: tallied(outcomes)}}
+    whole = tallied(outcomes)
+    cuts: dict[Cut, Tallies] = {Cut(symbol): {None: whole}}
     for by, key in BREAKDOWNS.items():
         if by == "symbol":
             continue
         groups = defaultdict(list)
         for one in outcomes:
             groups[key(one.trade)].append(one)
-        cuts[Cut(symbol, by)] = {group: tallied(own) for group, own in groups.items()}
+        # Most days have one revision, and many have one regime: then the group is the whole.
+        cuts[Cut(symbol, by)] = {group: whole if len(groups) == 1 else tallied(own) for group, own in groups.items()}
     return cuts
 
 

@@ -24,6 +24,8 @@ class ClosedTrade:
     """The revision of the thresholds it was decided under."""
     thresholds_symbol: str | None = None
     """Whose revision that is: its symbol's, or `*`."""
+    regime: str | None = None
+    """The kind of market it was decided in."""
     quarantined: bool = False
     """Its numbers are not believed yet: counted, and its profit added, but no ratio is built on it."""
 
@@ -51,6 +53,7 @@ def closed_trade(
     *,
     revision: int | None = None,
     thresholds_symbol: str | None = None,
+    regime: str | None = None,
     r: float | None = None,
 ) -> ClosedTrade:
     """`r` stands in where the outcome names no risk."""
@@ -72,5 +75,6 @@ def closed_trade(
         notional=notional if believed else None,
         revision=revision,
         thresholds_symbol=thresholds_symbol,
+        regime=regime,
         quarantined=not believed,
     )

@@ -46,7 +46,7 @@ def get_performance(user_id: str) -> Response:
     query = checked(PerformanceQuery, request.args.to_dict())
     symbol = query.symbol if query.symbol != ANY_SYMBOL else None
     if symbol is not None and query.by == "symbol":
-        raise InvalidInput.at("by", "expected hour or revision where one symbol is asked for, found symbol")
+        raise InvalidInput.at("by", "expected hour, revision or regime where one symbol is asked for, found symbol")
     since_ms = current().now_ms - int(query.days_back * DAY_MS) if query.days_back is not None else None
     whole, parted = Cut(symbol), Cut(symbol, query.by)
     found = histories(user_id, list({whole, parted}), since_ms, store=use.store, rollups=use.rollups)

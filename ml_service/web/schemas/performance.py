@@ -29,7 +29,7 @@ class PerformanceQuery(Query):
     days_back: Annotated[float, Field(gt=0, le=36_600, allow_inf_nan=False)] | None = Field(
         None, description="everything if left out"
     )
-    by: Literal["symbol", "hour", "revision"] | None = None
+    by: Literal["symbol", "hour", "revision", "regime"] | None = None
     equity_curve: bool = False
     rolling_days: Annotated[int, Field(ge=2, le=3_650)] | None = None
     points: Annotated[int, Field(ge=2, le=5_000)] = Field(500, description="of a series, at most")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.adapters.rollups import codec
 from ml_service.adapters.rollups.local import LocalRollups
+from ml_service.domain.performance.days import BREAKDOWNS
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tally, sheet_of
 from ml_service.ports import RolledDay, RolledSheet
 from tests.domain.performance.histories import DAY, trade
@@ -118,6 +120,14 @@ def test_a_file_of_another_version_is_begun_again(rollups: LocalRollups, tmp_pat
     connection.close()
 
     assert rollups.days("ada", Cut(), None) == {}
+
+
+def test_a_breakdown_more_is_another_version() -> None:
+    """So that no day counts as rolled up that has nothing under the new name."""
+    without = [name for name in BREAKDOWNS if name != "regime"]
+
+    assert codec.shape_of([*without, "regime"]) == codec.SHAPE
+    assert codec.shape_of(without) != codec.SHAPE
 
 
 def test_a_file_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

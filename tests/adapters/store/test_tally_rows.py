@@ -1,5 +1,7 @@
 """Outcomes as performance reads them: in order, each once, with all that a tally needs."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -8,6 +10,7 @@ from ml_service.adapters.store import tally_rows
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.outcomes import DAY_MS
+from ml_service.domain.types import Forecast
 from ml_service.ports import Period
 from tests.adapters.store.rows import report, write
 from tests.builders import NOW_MS, outcome, taken
@@ -45,14 +48,18 @@ def test_rows_come_in_order_each_once_however_many_share_a_moment(
     assert [one.trade.pnl for one in found] == [-1.0, 0.0, 1.0, 2.0, 3.0, 4.0]
 
 
-def test_a_row_brings_what_it_was_decided_under(database: Database, store: SqlStore) -> None:
-    write(database, taken("d-1", at_ms=NOW_MS - 5))
+@pytest.mark.parametrize(("called", "regime"), [("volatile", "volatile"), ("ranging", "sideways"), (None, None)])
+def test_a_row_brings_what_it_was_decided_under(
+    database: Database, store: SqlStore, called: str | None, regime: str | None
+) -> None:
+    write(database, replace(taken("d-1", at_ms=NOW_MS - 5), forecast=Forecast(0.9, "m", "1", regime=called)))
     report(database, outcome("t-1", decision_id="d-1", accepted=False, pnl=6.0, risk=3.0, closed_at_ms=NOW_MS))
 
     with store.read() as reading:
         (found,) = reading.counted("ada", NOW_MS, NOW_MS + 1)
 
     assert (found.trade.thresholds_symbol, found.trade.revision, found.trade.r) == ("*", 0, 2.0)
+    assert found.trade.regime == regime
     assert (found.accepted, found.superseded) == (False, False)
 
 

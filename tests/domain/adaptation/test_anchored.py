@@ -476,7 +476,7 @@ def test_each_regime_learns_its_own_and_a_little_of_the_others() -> None:
             learner.observe(values, [True] * 24, 1.0, results, regime=regime)
         learner.adapt(day, regime=0)
 
-    assert learner.memory.weights.shape == (3, 400)
+    assert learner.memory.weights.shape == (4, 400)
     np.testing.assert_allclose(learner.memory.weights.sum(axis=1), 1.0)
     assert learner.target(0)[0] > learner.scale.anchor[0] > learner.target(1)[0]
 

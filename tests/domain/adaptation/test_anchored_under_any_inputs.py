@@ -38,6 +38,31 @@ TestAnyInputs = AnyInputsOfAnchored.TestCase
 TestAnyInputs.settings = settings(max_examples=20, stateful_step_count=25, deadline=None, database=None)
 
 
+class AnyInputsOfAnyRegime(AnyInputsOfAnchored):
+    """Signals meet regimes in any order, and some meet none that is known."""
+
+    def new(self, seed: int, preset: str, exploration: float) -> Anchored:
+        return anchored(LIMITS, seed, preset, exploration=exploration, regimes=4)
+
+    def told(self, values: object, accepted: object, propensity: object, results: object) -> None:
+        signals = len(values)  # type: ignore[arg-type]  # rows
+        met = np.random.default_rng([signals, self.day]).choice([0.0, 1.0, 2.0, 3.0, np.nan], signals)
+        for learner in (self.kept, self.rebuilt):
+            learner.observe(values, accepted, propensity, results, regime=met)  # type: ignore[arg-type]  # of any kind
+
+    @invariant()
+    def the_mix_is_a_distribution(self) -> None:
+        assert isinstance(self.kept, Anchored)
+        mix = self.kept.memory.mix
+        assert mix.shape == (5,)
+        assert (mix >= 0.0).all()
+        np.testing.assert_allclose(mix.sum(), 1.0)
+
+
+TestAnyRegime = AnyInputsOfAnyRegime.TestCase
+TestAnyRegime.settings = settings(max_examples=8, stateful_step_count=20, deadline=None, database=None)
+
+
 @st.composite
 def limits(draw: st.DrawFn) -> Limit:
     """Of any size, from a hundredth of a spread to a thousand spreads wide, or with no room at all."""

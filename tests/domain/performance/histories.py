@@ -32,6 +32,7 @@ def trades(amount: st.SearchStrategy[float], max_size: int = 40) -> st.SearchStr
         notional=st.none() | st.integers(0, 10_000).map(float),
         symbol=st.sampled_from(["BTCUSDT", "ETHUSDT"]),
         revision=st.none() | st.integers(0, 3),
+        regime=st.sampled_from([None, "trending", "sideways"]),
         quarantined=st.booleans(),
     )
     return st.lists(one, max_size=max_size).map(lambda given: sorted(given, key=lambda made: made.at_ms))

@@ -28,9 +28,9 @@ def test_the_total_of_the_days_is_the_summary_of_their_trades() -> None:
     assert total(by_day(history)) == summarised(history)
 
 
-def test_a_history_is_broken_down_by_symbol_hour_and_revision() -> None:
+def test_a_history_is_broken_down_by_symbol_hour_revision_and_regime() -> None:
     history = [
-        trade(day=0.5, symbol="BTCUSDT", revision=3, thresholds_symbol="*"),
+        trade(day=0.5, symbol="BTCUSDT", revision=3, thresholds_symbol="*", regime="volatile"),
         trade(day=1.5, symbol="ETHUSDT", revision=3, thresholds_symbol="*"),
         trade(day=1.75, symbol="ETHUSDT", revision=3, thresholds_symbol="ETHUSDT"),
     ]
@@ -41,6 +41,7 @@ def test_a_history_is_broken_down_by_symbol_hour_and_revision() -> None:
         "symbol": ["BTCUSDT", "ETHUSDT"],
         "hour": [12, 18],
         "revision": [("*", 3), ("ETHUSDT", 3)],
+        "regime": ["volatile", "unknown"],
     }
 
 

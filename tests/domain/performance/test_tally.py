@@ -44,8 +44,18 @@ def test_a_symbol_has_the_sheet_that_it_would_have_alone(outcomes: tuple[Counted
         own = [one for one in outcomes if one.trade.symbol == symbol]
         alone = sheet_of(own)
         assert sheet[Cut(by="symbol")][symbol] == tallied(own)
-        for by in (None, "hour", "revision"):
+        for by in (None, "hour", "revision", "regime"):
             assert sheet[Cut(symbol, by)] == alone[Cut(symbol, by)] == alone[Cut(by=by)]
+
+
+@given(counted)
+def test_every_breakdown_has_the_tally_of_each_of_its_groups(outcomes: tuple[Counted, ...]) -> None:
+    sheet = sheet_of(outcomes)
+
+    for by, key in BREAKDOWNS.items():
+        groups = {group: [one for one in outcomes if key(one.trade) == group] for group in sheet[Cut(by=by)]}
+        assert sheet[Cut(by=by)] == {group: tallied(own) for group, own in groups.items()}
+        assert sum(map(len, groups.values())) == len(outcomes)
 
 
 def test_histories_go_group_by_group_over_the_days_that_had_trades() -> None:

@@ -56,6 +56,11 @@ def test_a_trade_that_closed_before_it_opened_was_held_for_an_unknown_time() -> 
     assert closed_trade(stored(opened_at_ms=NOW_MS, closed_at_ms=NOW_MS - 5)).held_ms is None
 
 
+def test_the_regime_is_taken_over() -> None:
+    assert closed_trade(stored(), regime="volatile").regime == "volatile"
+    assert closed_trade(stored()).regime is None
+
+
 def test_r_is_that_of_the_outcome_else_the_one_given() -> None:
     assert closed_trade(stored(pnl=6.0, risk=3.0), r=9.0).r == 2.0
     assert closed_trade(stored(pnl=6.0, risk=None), r=9.0).r == 9.0
