@@ -77,4 +77,9 @@ def counted_from(row: Row) -> Counted:
         regime=regime_of(lesson) if lesson is not None else None,
         r=stored.r(row["percent_per_r"]),
     )
-    return Counted(trade, stored.outcome.accepted, stored.superseded_by is not None)
+    return Counted(
+        trade,
+        accepted=stored.outcome.accepted,
+        was_taken=lesson is not None and lesson.taken and not stored.outcome.accepted,
+        superseded=stored.superseded_by is not None,
+    )

@@ -15,7 +15,10 @@ class Counted:
 
     trade: ClosedTrade
     accepted: bool = True
-    """False for a rejected signal that was marked to market."""
+    """False for what was marked to market."""
+    was_taken: bool = False
+    """By the gate, where it was marked to market because nobody told what became of it: it is nobody's trade, and says
+    nothing of what was rejected."""
     superseded: bool = False
     """Another report counts in its place."""
 
@@ -88,7 +91,7 @@ def tallied(outcomes: Sequence[Counted]) -> Tally:
     current = [one for one in outcomes if not one.superseded]
     return Tally(
         taken=summarised([one.trade for one in current if one.accepted]),
-        rejected=summarised([one.trade for one in current if not one.accepted]),
+        rejected=summarised([one.trade for one in current if not one.accepted and not one.was_taken]),
         corrected=len(outcomes) - len(current),
     )
 

@@ -85,6 +85,7 @@ def explanation_data(document: Mapping[str, Any]) -> dict[str, Any]:
             "design_effect": document["design_effect"],
             "effective_outcomes": document["effective_count"],
             "gain_r_per_day": document["gain_per_day"],
+            "regimes": document.get("regimes", []),
         },
     }
 
