@@ -10,9 +10,11 @@ WIDTH, HEIGHT = 860, 260
 LEFT, RIGHT, TOP, BOTTOM = 70, 16, 14, 34
 COLOURS = 6
 """As many as the page's style knows; further lines begin again, with longer dashes."""
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 TIME_STEPS_MS = (
+    *(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 15, 30)),
     *(hours * HOUR_MS for hours in (1, 2, 3, 6, 12)),
     *(days * DAY_MS for days in (1, 2, 5, 10, 20, 30, 60, 90, 180, 365, 730, 1_825, 3_650)),
 )
@@ -101,15 +103,15 @@ def short(value: float, step: float) -> str:
     return f"{value:.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
 
 
-def time_axis(axis: Axis) -> str:
+def time_axis(axis: Axis, height: int = HEIGHT) -> str:
     span = axis.high - axis.low
     step = next((one for one in TIME_STEPS_MS if span / one <= TICKS_MAX), TIME_STEPS_MS[-1])
     parts = []
     for number in range(math.ceil(axis.low / step), math.floor(axis.high / step) + 1):
         at_ms = number * step
-        x, y = axis.at(at_ms), HEIGHT - BOTTOM + 18
+        x, y = axis.at(at_ms), height - BOTTOM + 18
         parts.append(
-            f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+            f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
             f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{day_or_hour(at_ms, step)}</text>'
         )
     return "".join(parts)
