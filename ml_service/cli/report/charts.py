@@ -16,8 +16,9 @@ DAY_MS = 24 * HOUR_MS
 TIME_STEPS_MS = (
     *(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 15, 30)),
     *(hours * HOUR_MS for hours in (1, 2, 3, 6, 12)),
-    *(days * DAY_MS for days in (1, 2, 5, 10, 20, 30, 60, 90, 180, 365, 730, 1_825, 3_650)),
+    *(days * DAY_MS for days in (1, 2, 5, 10, 20)),
 )
+MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 TICKS_MAX = 7
 DOTS_MAX = 400
 """Of a line; beyond it a reader could point at none of them."""
@@ -104,22 +105,34 @@ def short(value: float, step: float) -> str:
 
 
 def time_axis(axis: Axis, height: int = HEIGHT) -> str:
-    span = axis.high - axis.low
-    step = next((one for one in TIME_STEPS_MS if span / one <= TICKS_MAX), TIME_STEPS_MS[-1])
+    moments, form = time_ticks(axis.low, axis.high)
     parts = []
-    for number in range(math.ceil(axis.low / step), math.floor(axis.high / step) + 1):
-        at_ms = number * step
+    for at_ms in moments:
         x, y = axis.at(at_ms), height - BOTTOM + 18
         parts.append(
             f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
-            f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{day_or_hour(at_ms, step)}</text>'
+            f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{utc(at_ms).strftime(form)}</text>'
         )
     return "".join(parts)
 
 
-def day_or_hour(at_ms: int, step: int) -> str:
-    at = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
-    return at.strftime("%d %b %H:%M" if step < DAY_MS else "%d %b %Y")
+def time_ticks(low: float, high: float) -> tuple[list[int], str]:
+    """Moments on round times, and how they are written: beyond some weeks, months and years begin on a tick."""
+    for step in TIME_STEPS_MS:
+        if (high - low) / step <= TICKS_MAX:
+            numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+            return [number * step for number in numbers], "%d %b %H:%M" if step < DAY_MS else "%d %b %Y"
+    begin, end = utc(low), utc(high)
+    first, last = 12 * begin.year + begin.month - 1, 12 * end.year + end.month - 1
+    step = next((one for one in MONTH_STEPS if (last - first) / one <= TICKS_MAX), MONTH_STEPS[-1])
+    months = range(-(-first // step) * step, last + 1, step)
+    moments = [datetime.datetime(month // 12, month % 12 + 1, 1, tzinfo=datetime.UTC) for month in months]
+    ticks = [round(at.timestamp() * 1000) for at in moments]
+    return [at_ms for at_ms in ticks if at_ms >= low], "%d %b %Y"
+
+
+def utc(at_ms: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
 
 
 # ---- curves

@@ -6,6 +6,7 @@ Colours come from the page's style, by class, so that they follow the reader's l
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +32,20 @@ NAMES = (*REGIMES, "not known yet")
 LOGARITHMIC_FROM = 4.0
 """Prices that went up so many times, or down, stand on a logarithmic axis."""
 LANE, LANE_GAP = 26, 10
+SHARES_HEIGHT, SHARE_WIDTH = 70, 6.0
+"""Of a column in the picture of shares, at least: in narrower ones the colours would run into each other."""
 MARK_MIN = 3.0
 """So high is a mark at least, in a lane: one bar of many thousands is seen."""
 
 STYLE = """
 .r { fill: none; } .r0 { stroke: var(--c0); } .r1 { stroke: var(--c2); } .r2 { stroke: var(--c1); }
-.r3 { stroke: var(--c3); } .r4 { stroke: var(--line); } .lane { fill: var(--wash); } .mark { fill: var(--c1); }
+.r3 { stroke: var(--c3); } .r4 { stroke: var(--line); } .s0 { fill: var(--c0); } .s1 { fill: var(--c2); }
+.s2 { fill: var(--c1); } .s3 { fill: var(--c3); } .s4 { fill: var(--line); } .lane { fill: var(--wash); } .mark { fill: var(--c1); }
 .small { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem 1.5rem; }
 .small figure { margin: 0; } .small p { font-size: .85rem; margin: 0; } .bin { fill: var(--c0); }
 .cell { font-size: 10.5px; fill: var(--ink); } .label { font-size: 12px; fill: var(--ink); }
 .plus { fill: var(--c0); } .minus { fill: var(--c1); } .swatch { display: inline-block; width: 1rem; height: .75rem; }
-.again td { border-bottom-color: transparent; } td.says { white-space: normal; }
+.wide { margin: 1.25rem 0; } li { margin: .25rem 0; }
 """
 
 
@@ -125,25 +129,29 @@ def regime_legend(picture: Picture) -> str:
 
 
 def regime_shares(picture: Picture) -> str:
-    """All of the regimes that were told within each column, one above the other."""
-    height = TOP + 70 + BOTTOM
-    times, x, width = columns_of(picture)
-    bottom = height - BOTTOM
+    """All of the regimes that were told within some columns, one above the other."""
+    height = TOP + SHARES_HEIGHT + BOTTOM
+    times, _, width = columns_of(picture)
+    together = max(1, round(SHARE_WIDTH / width))
+    edges = [*range(0, picture.bars.size, together), picture.bars.size]
+    sums = np.add.reduceat(picture.regimes, edges[:-1]).tolist()
     lines: list[list[str]] = [[] for _ in NAMES]
-    for place, counts in enumerate(picture.regimes.tolist()):
-        begin = 0
+    for (begin, end), counts in zip(pairwise(edges), sums, strict=True):
+        left, right = (
+            round(times.begin + (times.end - times.begin) * at / picture.bars.size, 1) for at in (begin, end)
+        )
+        whole, sofar = sum(counts), 0
         for told, count in enumerate(counts):
             if count:
-                from_y, to_y = (bottom - 70.0 * part / picture.bars[place] for part in (begin, begin + count))
-                lines[told].append(f"M{x(place)} {from_y:.1f}V{to_y:.1f}")
-                begin += count
-    body = "".join(
-        f'<path class="r r{told}" stroke-width="{width:.4g}" d="{"".join(path)}"/>'
-        for told, path in enumerate(lines)
-        if path
-    )
+                foot, top = (
+                    round(height - BOTTOM - SHARES_HEIGHT * part / whole, 1) for part in (sofar, sofar + count)
+                )
+                lines[told].append(f"M{left} {foot}H{right}V{top}H{left}z")
+                sofar += count
+    body = "".join(f'<path class="s{told}" d="{"".join(path)}"/>' for told, path in enumerate(lines) if path)
     scale = "".join(
-        f'<text class="tick" x="{LEFT - 8}" y="{bottom - 0.7 * percent + 4:g}" text-anchor="end">{percent}</text>'
+        f'<text class="tick" x="{LEFT - 8}" y="{height - BOTTOM - SHARES_HEIGHT * percent / 100 + 4:g}"'
+        f' text-anchor="end">{percent}</text>'
         for percent in (0, 50, 100)
     )
     return figure("Share of each regime", "% of the bars", height, body + time_axis(times, height) + scale)
@@ -154,7 +162,7 @@ def lanes(picture: Picture) -> str:
     whole = np.maximum(picture.expected, 1)
     told = (
         ("missing", (picture.expected - picture.bars) / whole),
-        ("no volume", picture.zero_volume / whole),
+        ("no trade", picture.zero_volume / whole),
         ("dropped", picture.dropped / whole),
     )
     height = TOP + len(told) * (LANE + LANE_GAP) + BOTTOM
@@ -181,6 +189,7 @@ def marks(shares: NDArray[np.float64], top: float, x: Places, width: float) -> I
 
 
 CARD_WIDTH, CARD_HEIGHT, CARD_LEFT, CARD_BOTTOM = 280, 130, 42, 22
+CARD_TICKS_MAX = 4
 
 
 def histogram(found: Histogram) -> str:
@@ -211,7 +220,7 @@ def card_axes(values: Axis, shares: Axis, top: float) -> str:
         f'<text class="tick" x="{CARD_LEFT - 6}" y="{baseline + 1}" text-anchor="end">0</text>',
         f'<text class="tick" x="{CARD_LEFT - 6}" y="14" text-anchor="end">{top:.2g} %</text>',
     ]
-    step = step_of((values.high - values.low) / 3.0)
+    step = step_of(values.low, values.high)
     for number in range(math.ceil(values.low / step), math.floor(values.high / step) + 1):
         x = values.at(number * step)
         # A label at the very edge would be cut off.
@@ -223,9 +232,11 @@ def card_axes(values: Axis, shares: Axis, top: float) -> str:
     return "".join(parts)
 
 
-def step_of(rough: float) -> float:
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+def step_of(low: float, high: float) -> float:
+    """The smallest that leaves room for the labels."""
+    power = 10.0 ** math.floor(math.log10((high - low) / CARD_TICKS_MAX))
+    steps = (power * factor for factor in (1, 2, 5, 10))
+    return next(step for step in steps if math.floor(high / step) - math.ceil(low / step) < CARD_TICKS_MAX)
 
 
 # ---- correlations

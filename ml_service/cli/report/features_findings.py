@@ -72,7 +72,7 @@ def how_straight(one: RegimeFigures, ahead_bars: int) -> str:
         return begin + "known of too few bars to say whether a move goes on."
     compared = f"{times(ratio)} as straight as after other regimes"
     if side > 0:
-        return begin + f"{compared}: good for following a move, once costs are taken off."
+        return begin + f"{compared}: worth a try for following a move; whether that pays after costs is not said."
     if side < 0:
         return begin + f"{compared}: moves come back more often; no good for following them."
     return begin + f"{compared}, which may be as straight: no good for following a move, nor for betting against it."

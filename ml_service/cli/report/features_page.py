@@ -144,7 +144,7 @@ def regimes(report: FeaturesReport) -> Iterator[str]:
     yield f"<p>{found.switches_per_100:.1f} changes of regime in 100 bars.</p>"
     yield table(
         "Returns of the bars inside each regime: what it was told from, not what it foretells",
-        ("regime", "#mean, basis points", "#deviation, %", "#skew", "#excess kurtosis", "#correlation with the next"),
+        ("regime", "#mean, basis points", "#deviation, %", "#skew", "#excess kurtosis", "#autocorrelation"),
         [inside_row(one) for one in found.figures],
     )
     yield table(
@@ -190,10 +190,10 @@ def inside_row(one: RegimeFigures) -> tuple[str, ...]:
     return (
         one.regime,
         estimated(one.inside.mean, 1e4, 2),
-        estimated(one.inside.deviation, 100.0, 3),
-        estimated(one.inside.skew, 1.0, 2),
-        estimated(one.inside.kurtosis, 1.0, 1),
-        estimated(one.inside.autocorrelation, 1.0, 3),
+        estimated(one.inside.deviation, 100.0, 2),
+        estimated(one.inside.skew, 1.0, 1),
+        estimated(one.inside.kurtosis, 1.0, 0),
+        estimated(one.inside.autocorrelation, 1.0, 2),
     )
 
 
@@ -244,13 +244,13 @@ def card(one: FeatureFigures) -> str:
 def values_table(caption: str, rows: Sequence[FeatureFigures]) -> Iterator[str]:
     yield table(
         caption,
-        ("feature", *(f"#{100.0 * share:g} %" for share in QUANTILES), "#drift", "#next to next"),
-        [value_row(one) for one in rows],
+        ("feature", *(f"#{100.0 * share:g} %" for share in QUANTILES), "#drift", "#autocorrelation"),
+        [value_row(one) for one in rows if one.column.told],
     )
     wandering = [one.name for one in rows if one.column.drift is not None and abs(one.column.drift) >= WANDERS]
     yield (
         '<p class="soft">Drift: the median of the last third of the bars less that of the first, in spans between the'
-        " quartiles. Next to next: correlation with the bar after it.</p>"
+        " quartiles. Autocorrelation: of neighbouring bars.</p>"
     )
     if wandering:
         yield (
@@ -261,10 +261,9 @@ def values_table(caption: str, rows: Sequence[FeatureFigures]) -> Iterator[str]:
 
 def value_row(one: FeatureFigures) -> tuple[str, ...]:
     column = one.column
-    quantiles = column.quantiles or (None,) * len(QUANTILES)
     return (
         one.name,
-        *(brief(value) for value in quantiles),
+        *(brief(value) for value in column.quantiles or ()),
         brief_signed(column.drift),
         brief_signed(column.autocorrelation),
     )
@@ -346,12 +345,15 @@ def known(value: float | None) -> str:
     return "not known" if value is None else figure(value)
 
 
-def brief(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}".replace("-", "−")
+def brief(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
 
 
 def brief_signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2f}".replace("-", "−")
+    if value is None:
+        return "not known"
+    shown = f"{value:+.2f}"
+    return shown[1:] if float(shown) == 0.0 else shown.replace("-", "−")
 
 
 def estimated(estimate: Estimate | None, factor: float, digits: int) -> str:
