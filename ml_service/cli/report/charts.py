@@ -20,6 +20,8 @@ TIME_STEPS_MS = (
 )
 MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 TICKS_MAX = 7
+LABEL_HALF = 40
+"""So far a label of the time axis may reach to either side of its tick."""
 DOTS_MAX = 400
 """Of a line; beyond it a reader could point at none of them."""
 
@@ -101,7 +103,7 @@ def short(value: float, step: float) -> str:
     for size, letter in ((1e9, "bn"), (1e6, "m")):
         if step >= size / 10 and abs(value) >= size / 10:
             return f"{value / size:g} {letter}".replace("-", "−")
-    return f"{value:.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
+    return f"{value:,.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
 
 
 def time_axis(axis: Axis, height: int = HEIGHT) -> str:
@@ -111,9 +113,14 @@ def time_axis(axis: Axis, height: int = HEIGHT) -> str:
         x, y = axis.at(at_ms), height - BOTTOM + 18
         parts.append(
             f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
-            f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{utc(at_ms).strftime(form)}</text>'
+            f'<text class="tick" {anchored(x)} y="{y}">{utc(at_ms).strftime(form)}</text>'
         )
     return "".join(parts)
+
+
+def anchored(x: float) -> str:
+    """In the middle, except where the picture ends."""
+    return f'x="{WIDTH}" text-anchor="end"' if x + LABEL_HALF > WIDTH else f'x="{x}" text-anchor="middle"'
 
 
 def time_ticks(low: float, high: float) -> tuple[list[int], str]:

@@ -5,6 +5,7 @@ Colours come from the page's style, by class, so that they follow the reader's l
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
@@ -31,6 +32,8 @@ from ml_service.domain.report.picture import Picture
 NAMES = (*REGIMES, "not known yet")
 LOGARITHMIC_FROM = 4.0
 """Prices that went up so many times, or down, stand on a logarithmic axis."""
+SMALL_PRICE = 0.01
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LANE, LANE_GAP = 26, 10
 SHARES_HEIGHT, SHARE_WIDTH = 70, 6.0
 """Of a column in the picture of shares, at least: in narrower ones the colours would run into each other."""
@@ -40,7 +43,8 @@ MARK_MIN = 3.0
 STYLE = """
 .r { fill: none; } .r0 { stroke: var(--c0); } .r1 { stroke: var(--c2); } .r2 { stroke: var(--c1); }
 .r3 { stroke: var(--c3); } .r4 { stroke: var(--line); } .s0 { fill: var(--c0); } .s1 { fill: var(--c2); }
-.s2 { fill: var(--c1); } .s3 { fill: var(--c3); } .s4 { fill: var(--line); } .lane { fill: var(--wash); } .mark { fill: var(--c1); }
+.s2 { fill: var(--c1); } .s3 { fill: var(--c3); } .s4 { fill: var(--line); }
+.lane { fill: var(--wash); } .mark { fill: var(--c1); }
 .small { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem 1.5rem; }
 .small figure { margin: 0; } .small p { font-size: .85rem; margin: 0; } .bin { fill: var(--c0); }
 .cell { font-size: 10.5px; fill: var(--ink); } .label { font-size: 12px; fill: var(--ink); }
@@ -64,11 +68,11 @@ def price_by_regime(picture: Picture) -> str:
     """From the lowest to the highest price of each column, in the colour of the regime told most often there."""
     low, high = float(np.nanmin(picture.low)), float(np.nanmax(picture.high))
     times, x, width = columns_of(picture)
-    axis, ticks, unit = price_axis(low, high)
+    prices = price_axis(low, high)
     lines: list[list[str]] = [[] for _ in NAMES]
     for place, told in enumerate(picture.regimes.argmax(axis=1).tolist()):
         if picture.bars[place]:
-            bottom, top = (axis.at(level(unit, float(side[place]))) for side in (picture.low, picture.high))
+            bottom, top = (prices.at(float(side[place])) for side in (picture.low, picture.high))
             # A market that stands still is a dot, and not nothing.
             lines[told].append(f"M{x(place)} {max(bottom, round(top + 1.0, 1))}V{top}")
     body = "".join(
@@ -76,32 +80,48 @@ def price_by_regime(picture: Picture) -> str:
         for told, path in enumerate(lines)
         if path
     )
-    return figure("Price, lowest to highest", unit, HEIGHT, ticks + time_axis(times) + body, regime_legend(picture))
+    body = prices.ticks() + time_axis(times) + body
+    return figure("Price, lowest to highest", prices.unit, HEIGHT, body, regime_legend(picture))
 
 
-LINEAR, LOGARITHMIC = "quote currency", "quote currency, logarithmic"
+@dataclass(frozen=True, slots=True)
+class PriceAxis:
+    axis: Axis
+    scale: float
+    """What prices are multiplied by: those of some coins begin with many zeros."""
+    is_logarithmic: bool
+
+    def at(self, price: float) -> float:
+        return self.axis.at(math.log10(price * self.scale) if self.is_logarithmic else price * self.scale)
+
+    @property
+    def unit(self) -> str:
+        power = round(-math.log10(self.scale))
+        times = f"10{str(power).translate(RAISED)} of the " if power else ""
+        return f"{times}quote currency{', logarithmic' if self.is_logarithmic else ''}"
+
+    def ticks(self) -> str:
+        if not self.is_logarithmic:
+            return value_axis(self.axis)
+        powers = range(math.floor(self.axis.low), math.ceil(self.axis.high) + 1)
+        factors = (1, 2, 5) if self.axis.high - self.axis.low < 3.0 else (1,)
+        values = [factor * 10.0**power for power in powers for factor in factors]
+        return "".join(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+            f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{value:,.10g}</text>'
+            for value in values
+            if self.axis.low <= math.log10(value) <= self.axis.high
+            for y in [self.axis.at(math.log10(value))]
+        )
 
 
-def price_axis(low: float, high: float) -> tuple[Axis, str, str]:
+def price_axis(low: float, high: float) -> PriceAxis:
+    assert 0.0 < low <= high
+    scale = 10.0 ** (3 * math.ceil(-math.log10(high) / 3)) if high < SMALL_PRICE else 1.0
     if high < low * LOGARITHMIC_FROM:
-        axis = rounded(low, high)
-        return axis, value_axis(axis), LINEAR
-    axis = Axis(math.log10(low) - 0.02, math.log10(high) + 0.02, HEIGHT - BOTTOM, TOP)
-    powers = range(math.floor(axis.low), math.ceil(axis.high) + 1)
-    factors = (1, 2, 5) if axis.high - axis.low < 3.0 else (1,)
-    values = [factor * 10.0**power for power in powers for factor in factors]
-    ticks = "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{value:,.10g}</text>'
-        for value in values
-        if axis.low <= math.log10(value) <= axis.high
-        for y in [axis.at(math.log10(value))]
-    )
-    return axis, ticks, LOGARITHMIC
-
-
-def level(unit: str, price: float) -> float:
-    return math.log10(price) if unit == LOGARITHMIC else price
+        return PriceAxis(rounded(low * scale, high * scale), scale, False)
+    ends = (math.log10(low * scale) - 0.02, math.log10(high * scale) + 0.02)
+    return PriceAxis(Axis(*ends, HEIGHT - BOTTOM, TOP), scale, True)
 
 
 def columns_of(picture: Picture) -> tuple[Axis, "Places", float]:

@@ -134,7 +134,7 @@ def features_report(
         for one in found_noise.dropped
     )
     keep = found_noise.keep[before:]
-    gathered = Gathered(candles, before, length)
+    gathered = Gathered(candles, before, length, sampled_rows(len(shown)))
     features = tuple(gathered.figures(feature, sampled=True) for feature in FEATURES.values())
     return FeaturesReport(
         stream=stream,
@@ -175,13 +175,15 @@ class Gathered:
     candles: Candles
     before: int
     interval_ms: int
+    rows: Moments | slice
+    """Of those reported on, the ones that are sampled."""
     sample: dict[str, Floats] = field(default_factory=dict)
 
     def figures(self, feature: Feature, *, sampled: bool = False) -> FeatureFigures:
         values = feature.batch(self.candles)
         shown = values[self.before :]
         if sampled:
-            self.sample[feature.name] = shown[self.sampled_rows(shown.size)]
+            self.sample[feature.name] = shown[self.rows].copy()
         return FeatureFigures(
             name=feature.name,
             group=feature.group,
@@ -189,12 +191,6 @@ class Gathered:
             missing=self.missing(feature, values),
             column=column_figures(shown, self.candles.opened_at_ms[self.before :], self.interval_ms),
         )
-
-    def sampled_rows(self, size: int) -> slice | Moments:
-        """Drawn, and not every so many, which could always be the same hour of the day."""
-        if size <= SAMPLE_ROWS:
-            return slice(None)
-        return np.sort(np.random.default_rng(0).choice(size, SAMPLE_ROWS, replace=False))
 
     def missing(self, feature: Feature, values: Floats) -> Missing:
         absent = ~np.isfinite(values)
@@ -205,6 +201,13 @@ class Gathered:
                 not_told |= absent & ~warm_up & np.isnan(getattr(self.candles, name))
         count, warming, untold = (int(np.count_nonzero(one[self.before :])) for one in (absent, warm_up, not_told))
         return Missing(count, warming, untold, count - warming - untold)
+
+
+def sampled_rows(size: int) -> Moments | slice:
+    """Drawn, and not every so many, which could always be the same hour of the day."""
+    if size <= SAMPLE_ROWS:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(size, SAMPLE_ROWS, replace=False))
 
 
 def needed(feature: Feature) -> tuple[str, ...]:

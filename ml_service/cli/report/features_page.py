@@ -57,7 +57,7 @@ def data(report: FeaturesReport) -> Iterator[str]:
         ("bars", f"{found.rows:,}", ""),
         ("from", minute(found.first_ms), ""),
         ("to", minute(found.last_ms), "the opening of the last bar"),
-        ("gaps", f"{found.gaps.count:,}", f"{found.gaps.missing_bars:,} bars are missing in them"),
+        ("gaps", f"{found.gaps.count:,}", f"{found.gaps.missing_bars:,} bars missing" if found.gaps.count else ""),
         counted("without volume", found.zero_volume),
         ("largest move", *largest_move(report)),
         counted("contradicting prices", found.violating, "high or low on the wrong side of open, close or each other"),
