@@ -47,10 +47,15 @@ def chart(title: str, unit: str, curves: Sequence[Curve], *, stepped: bool = Fal
     times = Axis(min(point.at_ms for point in points), max(point.at_ms for point in points), LEFT, WIDTH - RIGHT)
     values = rounded(min(point.value for point in points), max(point.value for point in points))
     lines = [drawn(curve, number, times, values, stepped) for number, curve in enumerate(curves)]
+    body = f"{value_axis(values)}{time_axis(times)}{''.join(lines)}"
+    return figure(title, unit, HEIGHT, body, legend(curves))
+
+
+def figure(title: str, unit: str, height: float, body: str, legend: str = "") -> str:
+    label = escape(f"{title}, {unit}")
     return (
-        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{legend(curves)}'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}, {unit}")}">'
-        f"{value_axis(values)}{time_axis(times)}{''.join(lines)}</svg></figure>"
+        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{legend}'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}">{body}</svg></figure>'
     )
 
 

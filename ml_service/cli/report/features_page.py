@@ -3,15 +3,10 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from ml_service.cli.report.features_charts import (
-    STYLE,
-    heat_map,
-    histogram,
-    lanes,
-    price_by_regime,
-    regime_shares,
-)
+from ml_service.cli.report import features_charts, features_over_time
+from ml_service.cli.report.features_charts import heat_map, histogram
 from ml_service.cli.report.features_figures import NEARLY_SAME, FeatureFigures, FeaturesReport
+from ml_service.cli.report.features_over_time import lanes, price_by_regime, regime_shares
 from ml_service.cli.report.page import figure, minute, shell, signed, table
 from ml_service.domain.market.quality import Found
 from ml_service.domain.market.regime_confidence import AHEAD_BARS as CONFIDENCE_BARS
@@ -21,6 +16,7 @@ from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.performance.estimate import Estimate
 from ml_service.domain.report.columns import QUANTILES
 
+STYLE = ".wide { margin: 1.25rem 0; } li { margin: .25rem 0; }"
 WANDERS = 0.5
 """From so many spans between the quartiles on, a drift is pointed at."""
 
@@ -39,7 +35,7 @@ def page(report: FeaturesReport) -> str:
         *noise(report),
         *indicators(report),
     )
-    return shell(title, "".join(parts), STYLE)
+    return shell(title, "".join(parts), features_over_time.STYLE + features_charts.STYLE + STYLE)
 
 
 # ---- what the data is
