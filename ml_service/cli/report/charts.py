@@ -51,10 +51,10 @@ def chart(title: str, unit: str, curves: Sequence[Curve], *, stepped: bool = Fal
     return figure(title, unit, HEIGHT, body, legend(curves))
 
 
-def figure(title: str, unit: str, height: float, body: str, legend: str = "") -> str:
+def figure(title: str, unit: str, height: float, body: str, key: str = "") -> str:
     label = escape(f"{title}, {unit}")
     return (
-        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{legend}'
+        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{key}'
         f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}">{body}</svg></figure>'
     )
 
