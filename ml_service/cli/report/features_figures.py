@@ -52,6 +52,7 @@ class FeatureFigures:
     name: str
     group: str
     says: str
+    scale_free: bool
     missing: Missing
     column: Column
 
@@ -188,6 +189,7 @@ class Gathered:
             name=feature.name,
             group=feature.group,
             says=says(feature),
+            scale_free=feature.scale_free,
             missing=self.missing(feature, values),
             column=column_figures(shown, self.candles.opened_at_ms[self.before :], self.interval_ms),
         )

@@ -11,6 +11,7 @@ import pytest
 
 from ml_service.cli.report.features_document import document
 from ml_service.cli.report.features_figures import FeaturesReport, features_report
+from ml_service.cli.report.features_numbers import brief_signed
 from ml_service.cli.report.features_page import page
 from ml_service.cli.report.page import minute
 from ml_service.domain.market.candles import Stream
@@ -65,6 +66,9 @@ def test_figures_on_the_page_are_those_of_the_document(report: FeaturesReport, h
         if one["column"]["told"]:
             expected = [f"{value:.3g}".replace("-", "−") for value in one["column"]["quantiles"]]
             assert cells(html, one["name"])[:7] == expected, one["name"]
+            assert cells(html, one["name"])[7:] == [
+                brief_signed(one["column"][name]) for name in ("drift", "autocorrelation")
+            ]
     for one in told["regimes"]["figures"]:
         assert cells(html, one["regime"])[:2] == [f"{100 * one['share']:.1f} %", f"{one['bars']:,}"]
     for text in told["findings"]:
