@@ -12,7 +12,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.settings import load_settings
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
 from ml_service.web.wire import iso
-from tests.candles import BTC, HOUR_MS, walk
+from tests.candles import BTC, HOUR_MS, changed, walk
 from tests.cli.desk import Type
 
 QUARTERS = Stream("kraken", "BTCUSDT", "15m")
@@ -136,3 +136,15 @@ def test_the_newest_row_of_each_stream_is_shown(typed: Type) -> None:
     assert hours["row"]["values"]["spread"] is None
     assert hours["row"]["regime"] is not None
     assert quarters["row"]["regime"] is None
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_bar_that_was_corrected_is_shown_as_it_is_now(typed: Type) -> None:
+    candles = walk(70, seed=3)
+    close = 0.5 * float(candles.open[-1] + candles.close[-1])
+    corrected = changed(candles, 69, close=close)
+    take(Stream("binance", "ETHUSDT", "1h"), corrected[69:])
+
+    (told,) = json.loads(typed("features", "show", "--symbol", "ETHUSDT", "--json").out)
+
+    assert told["row"]["values"]["log_return"] == pytest.approx(FEATURES["log_return"].batch(corrected)[-1])

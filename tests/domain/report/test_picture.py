@@ -1,8 +1,11 @@
 """The picture: many bars in few columns, and none of what matters lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from ml_service.domain.market.candles import Candles
 from ml_service.domain.market.regime_batch import regimes_of
 from ml_service.domain.report.picture import Picture, picture
 from tests.candles import HOUR_MS, changed, walk
@@ -37,7 +40,7 @@ def test_a_spike_of_one_bar_is_seen_in_its_column() -> None:
 
 
 def test_neighbouring_columns_touch_unless_bars_are_missing_between_them() -> None:
-    candles = walk(200)
+    candles = jumping(walk(200), 25, 150)
     there = np.ones(200, bool)
     there[75:150] = False
 
@@ -46,8 +49,16 @@ def test_neighbouring_columns_touch_unless_bars_are_missing_between_them() -> No
     assert found.bars.tolist() == [25, 25, 25, 0, 0, 0, 25, 25]
     assert (found.expected - found.bars).tolist() == [0, 0, 0, 25, 25, 25, 0, 0]
     assert np.isnan(found.low[3:6]).all()
-    assert found.low[1] <= candles.close[24] <= found.high[1]
+    assert found.low[1] == candles.close[24] < candles.low[25:50].min()
     assert (found.low[6], found.high[6]) == (candles.low[150:175].min(), candles.high[150:175].max())
+
+
+def jumping(candles: Candles, *places: int) -> Candles:
+    """Twice as high from each of these bars on."""
+    factor = np.ones(len(candles))
+    for place in places:
+        factor[place:] *= 2.0
+    return replace(candles, **{name: getattr(candles, name) * factor for name in ("open", "high", "low", "close")})
 
 
 def test_bars_without_a_trade_and_bars_left_out_are_counted_where_they_are() -> None:
