@@ -26,7 +26,7 @@ from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.report.picture import Picture
 
 NAMES = (*REGIMES, "not known yet")
-LOGARITHMIC_FROM = 4.0
+LOGARITHMIC_FROM = 8.0
 """Prices that went up so many times, or down, stand on a logarithmic axis."""
 SMALL_PRICE = 0.01
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
