@@ -10,6 +10,7 @@ from ml_service.cli.commands import (
     check_config,
     data,
     export,
+    features,
     keys,
     kill_switch,
     migrate,
@@ -35,6 +36,7 @@ cli.command("report")(report.report)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(data.data, name="data")
+cli.add_typer(features.features, name="features")
 cli.add_typer(keys.keys, name="keys")
 cli.add_typer(migrate.migrations, name="migrate")
 cli.add_typer(rollups.rollups, name="rollups")

@@ -10,13 +10,18 @@ WIDTH, HEIGHT = 860, 260
 LEFT, RIGHT, TOP, BOTTOM = 70, 16, 14, 34
 COLOURS = 6
 """As many as the page's style knows; further lines begin again, with longer dashes."""
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 TIME_STEPS_MS = (
+    *(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 15, 30)),
     *(hours * HOUR_MS for hours in (1, 2, 3, 6, 12)),
-    *(days * DAY_MS for days in (1, 2, 5, 10, 20, 30, 60, 90, 180, 365, 730, 1_825, 3_650)),
+    *(days * DAY_MS for days in (1, 2, 5, 10, 20)),
 )
+MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 TICKS_MAX = 7
+LABEL_HALF = 40
+"""So far a label of the time axis may reach to either side of its tick."""
 DOTS_MAX = 400
 """Of a line; beyond it a reader could point at none of them."""
 
@@ -42,10 +47,15 @@ def chart(title: str, unit: str, curves: Sequence[Curve], *, stepped: bool = Fal
     times = Axis(min(point.at_ms for point in points), max(point.at_ms for point in points), LEFT, WIDTH - RIGHT)
     values = rounded(min(point.value for point in points), max(point.value for point in points))
     lines = [drawn(curve, number, times, values, stepped) for number, curve in enumerate(curves)]
+    body = f"{value_axis(values)}{time_axis(times)}{''.join(lines)}"
+    return figure(title, unit, HEIGHT, body, legend(curves))
+
+
+def figure(title: str, unit: str, height: float, body: str, key: str = "") -> str:
+    label = escape(f"{title}, {unit}")
     return (
-        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{legend(curves)}'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}, {unit}")}">'
-        f"{value_axis(values)}{time_axis(times)}{''.join(lines)}</svg></figure>"
+        f'<figure><figcaption>{escape(title)} <span class="unit">{escape(unit)}</span></figcaption>{key}'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}">{body}</svg></figure>'
     )
 
 
@@ -98,26 +108,43 @@ def short(value: float, step: float) -> str:
     for size, letter in ((1e9, "bn"), (1e6, "m")):
         if step >= size / 10 and abs(value) >= size / 10:
             return f"{value / size:g} {letter}".replace("-", "−")
-    return f"{value:.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
+    return f"{value:,.{max(0, -math.floor(math.log10(step)))}f}".replace("-", "−")
 
 
-def time_axis(axis: Axis) -> str:
-    span = axis.high - axis.low
-    step = next((one for one in TIME_STEPS_MS if span / one <= TICKS_MAX), TIME_STEPS_MS[-1])
+def time_axis(axis: Axis, height: int = HEIGHT) -> str:
+    moments, form = time_ticks(axis.low, axis.high)
     parts = []
-    for number in range(math.ceil(axis.low / step), math.floor(axis.high / step) + 1):
-        at_ms = number * step
-        x, y = axis.at(at_ms), HEIGHT - BOTTOM + 18
+    for at_ms in moments:
+        x, y = axis.at(at_ms), height - BOTTOM + 18
         parts.append(
-            f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            f'<text class="tick" x="{x}" y="{y}" text-anchor="middle">{day_or_hour(at_ms, step)}</text>'
+            f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
+            f'<text class="tick" {anchored(x)} y="{y}">{utc(at_ms).strftime(form)}</text>'
         )
     return "".join(parts)
 
 
-def day_or_hour(at_ms: int, step: int) -> str:
-    at = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
-    return at.strftime("%d %b %H:%M" if step < DAY_MS else "%d %b %Y")
+def anchored(x: float) -> str:
+    """In the middle, except where the picture ends."""
+    return f'x="{WIDTH}" text-anchor="end"' if x + LABEL_HALF > WIDTH else f'x="{x}" text-anchor="middle"'
+
+
+def time_ticks(low: float, high: float) -> tuple[list[int], str]:
+    """Moments on round times, and how they are written: beyond some weeks, months and years begin on a tick."""
+    for step in TIME_STEPS_MS:
+        if (high - low) / step <= TICKS_MAX:
+            numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+            return [number * step for number in numbers], "%d %b %H:%M" if step < DAY_MS else "%d %b %Y"
+    begin, end = utc(low), utc(high)
+    first, last = 12 * begin.year + begin.month - 1, 12 * end.year + end.month - 1
+    step = next((one for one in MONTH_STEPS if (last - first) / one <= TICKS_MAX), MONTH_STEPS[-1])
+    months = range(-(-first // step) * step, last + 1, step)
+    moments = [datetime.datetime(month // 12, month % 12 + 1, 1, tzinfo=datetime.UTC) for month in months]
+    ticks = [round(at.timestamp() * 1000) for at in moments]
+    return [at_ms for at_ms in ticks if at_ms >= low], "%d %b %Y"
+
+
+def utc(at_ms: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
 
 
 # ---- curves

@@ -75,11 +75,16 @@ def page(report: Report) -> str:
         *cycles(report),
         *quarantine(report),
     )
+    return shell(title, "".join(parts))
+
+
+def shell(title: str, body: str, more_style: str = "") -> str:
+    """The body is markup, and escaped already; the title is text."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}{more_style}</style></head><body>{body}</body></html>\n"
     )
 
 

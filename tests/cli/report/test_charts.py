@@ -1,12 +1,25 @@
 """Charts: axes end on ticks, a step goes along before it goes up, and nothing foreign gets into the picture."""
 
+import datetime
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_service.cli.report.charts import DAY_MS, Curve, Point, chart, rounded, short
+from ml_service.cli.report.charts import (
+    DAY_MS,
+    HOUR_MS,
+    WIDTH,
+    Curve,
+    Point,
+    anchored,
+    chart,
+    rounded,
+    short,
+    time_ticks,
+    utc,
+)
 
 
 def test_a_step_holds_until_the_next_one() -> None:
@@ -48,3 +61,32 @@ def test_what_comes_from_elsewhere_is_escaped() -> None:
     assert "<script" not in drawn
     texts = [element.text for element in ElementTree.fromstring(drawn).iter("title")]
     assert texts == [evil] * 8
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "form", "shown"),
+    [
+        ("2024-05-01T10:00", "2024-05-01T10:20", "%H:%M", ["10:00", "10:05", "10:10", "10:15", "10:20"]),
+        ("2024-01-20T00:00", "2024-06-20T00:00", "%d %b", ["01 Feb", "01 Mar", "01 Apr", "01 May", "01 Jun"]),
+        ("2017-08-17T04:00", "2025-03-31T00:00", "%d %b %Y", [f"01 Jan {year}" for year in (2018, 2020, 2022, 2024)]),
+    ],
+)
+def test_moments_are_round_in_minutes_months_and_years(first: str, last: str, form: str, shown: list[str]) -> None:
+    low, high = (datetime.datetime.fromisoformat(f"{at}+00:00").timestamp() * 1000 for at in (first, last))
+
+    moments, _ = time_ticks(low, high)
+
+    assert [utc(at_ms).strftime(form) for at_ms in moments] == shown
+
+
+@given(st.integers(0, 2_000_000_000_000), st.integers(HOUR_MS, 4_000 * DAY_MS))
+def test_every_moment_lies_within_the_picture_and_there_are_few(low: int, span: int) -> None:
+    moments, _ = time_ticks(low, low + span)
+
+    assert all(low <= at_ms <= low + span for at_ms in moments)
+    assert 1 <= len(moments) <= 8
+
+
+def test_a_label_at_the_end_stays_within_the_picture() -> None:
+    assert anchored(WIDTH - 16.0) == f'x="{WIDTH}" text-anchor="end"'
+    assert anchored(WIDTH - 60.0) == f'x="{WIDTH - 60.0}" text-anchor="middle"'

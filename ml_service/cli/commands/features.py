@@ -1,0 +1,221 @@
+"""`features`: what the market features are, what they say now, and a report on how they behave."""
+
+import os
+import sys
+from collections.abc import Mapping
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ml_service.cli.moments import moment
+from ml_service.errors import InvalidInput, NotFound
+from ml_service.settings import load_settings
+
+if TYPE_CHECKING:
+    from ml_service.adapters.store.market import SqlMarket
+    from ml_service.domain.market.candles import Candles, Stream
+    from ml_service.domain.market.feature_rows import FeatureRow
+    from ml_service.features.spec import Feature
+    from ml_service.ports import StreamInfo
+
+features = typer.Typer(no_args_is_help=True, help="The numbers that models are trained with.")
+
+Symbol = Annotated[str, typer.Option(help="One symbol, such as BTCUSDT.")]
+Venue = Annotated[str | None, typer.Option(help="One venue; needed where several have the symbol.")]
+Interval = Annotated[str | None, typer.Option(help="Of the bars, such as 1h; needed where there are several.")]
+Indicators = Annotated[bool, typer.Option("--indicators", help="Also what training may use beside the features.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a document instead of text.")]
+
+
+@features.command("report")
+def report(
+    symbol: Symbol,
+    venue: Venue = None,
+    interval: Interval = None,
+    since: Annotated[str | None, typer.Option(help="How far back: 90d, or a UTC time; all if left out.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to when; the last bar if left out.")] = None,
+    html: Annotated[Path | None, typer.Option(help="The page to write; it is there once it is complete.")] = None,
+    indicators: Indicators = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the same figures as a document.")] = False,
+    force: Annotated[bool, typer.Option(help="Write over a file that is there already.")] = False,
+) -> None:
+    """Tell in one page where values lie, what is missing, which features say the same, what regimes are worth."""
+    import time
+
+    from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.report.features_document import document
+    from ml_service.cli.report.features_figures import features_report
+    from ml_service.cli.report.features_page import page
+    from ml_service.cli.wiring import open_market
+
+    if html is None and not as_json:
+        raise typer.BadParameter("expected --html or --json, or both")
+    if html is not None:
+        refuse_taken(html, force)
+    now_ms = time.time_ns() // 1_000_000
+    since_ms = moment(since, now_ms) if since is not None else None
+    until_ms = moment(until, now_ms) if until is not None else None
+    with open_market(load_settings()) as market:
+        info = chosen(market, symbol, venue, interval)
+        print(f"reading candles of {info.stream}", file=sys.stderr)
+        candles, before = read(market, info.stream, since_ms, until_ms)
+    found = features_report(
+        info.stream,
+        candles,
+        made_at_ms=now_ms,
+        before=before,
+        volume_unit=info.volume_unit,
+        indicators=shelf_of_indicators() if indicators else {},
+    )
+    told = f"{found.quality.rows} bars, {len(found.features) + len(found.indicators)} columns"
+    if html is not None:
+        with written_whole(html, force) as part:
+            part.write_text(page(found), encoding="utf-8")
+        print(f"{told}: {os.fspath(html)}", file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        say_json(document(found))
+
+
+def chosen(market: "SqlMarket", symbol: str, venue: str | None, interval: str | None) -> "StreamInfo":
+    """The one stream that is meant; where there are several, nobody guesses."""
+    found = streams_of(market, symbol, venue, interval)
+    if len(found) == 1:
+        return found[0]
+    streams = [info.stream for info in found]
+    options = [name for name in ("venue", "interval") if len({getattr(stream, name) for stream in streams}) > 1]
+    choices = "; ".join(f"--venue {stream.venue} --interval {stream.interval}" for stream in streams)
+    raise InvalidInput.at(
+        " and ".join(options), f"expected --{' and --'.join(options)}, because {symbol} has several streams: {choices}"
+    )
+
+
+def streams_of(market: "SqlMarket", symbol: str, venue: str | None, interval: str | None) -> "list[StreamInfo]":
+    """At least one."""
+    from ml_service.cli.symbols import symbol_from
+
+    every = market.streams()
+    named = [info for info in every if info.stream.symbol in (symbol, symbol_from(symbol))]
+    found = [info for info in named if venue in (None, info.stream.venue) and interval in (None, info.stream.interval)]
+    if not named:
+        there = ", ".join(sorted({info.stream.symbol for info in every})) or "none of any symbol"
+        raise NotFound(
+            f"there are no candles of {symbol}, but of: {there}; import some with `python -m ml_service data import …`"
+        )
+    if not found:
+        raise NotFound(f"there are no such candles of {symbol}, but: {', '.join(str(info.stream) for info in named)}")
+    return found
+
+
+def read(market: "SqlMarket", stream: "Stream", since_ms: int | None, until_ms: int | None) -> "tuple[Candles, int]":
+    """The candles, and how many of them come before the window: as many as values need to be what they were."""
+    import numpy as np
+
+    from ml_service.domain.market.candles import joined
+    from ml_service.domain.market.intervals import interval_ms
+    from ml_service.usecases.take_candles import BARS_TO_REBUILD
+
+    begin_ms = None if since_ms is None else since_ms - BARS_TO_REBUILD * interval_ms(stream.interval)
+    candles = joined(market.candles(stream, None if begin_ms is None else max(begin_ms, 0), until_ms))
+    before = 0 if since_ms is None else int(np.searchsorted(candles.opened_at_ms, since_ms))
+    if before == len(candles):
+        raise NotFound(f"there are no candles of {stream} between since and until")
+    return candles, before
+
+
+def shelf_of_indicators() -> "Mapping[str, Feature]":
+    from ml_service.features import indicators
+
+    shelf: Mapping[str, Feature] = getattr(indicators, "INDICATORS", {})
+    return shelf
+
+
+@features.command("list")
+def list_(indicators: Indicators = False, as_json: Json = False) -> None:
+    """What there is: name, group, bars of warm-up, parameters, and what it says."""
+    from ml_service.cli.report.features_figures import says
+    from ml_service.features import FEATURES
+    from ml_service.features.schema import SCHEMA
+
+    shelf = {**FEATURES, **(shelf_of_indicators() if indicators else {})}
+    if as_json:
+        say_json([described(one, says(one)) for one in shelf.values()])
+        return
+    for one in shelf.values():
+        parameters = ", ".join(f"{name} {value:g}" for name, value in one.parameters.items())
+        scale = "scale-free" if one.scale_free else "follows the scale"
+        print(f"{one.name:22} {one.group:11} warm-up {one.warm_up:>3}  {scale}  {parameters}".rstrip())
+        print(f"    {says(one)}")
+    print(f"schema version {SCHEMA.version}, hash {SCHEMA.hash}: {len(FEATURES)} features")
+
+
+def described(feature: "Feature", told: str) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "group": feature.group,
+        "warm_up": feature.warm_up,
+        "scale_free": feature.scale_free,
+        "parameters": dict(feature.parameters),
+        "says": told,
+    }
+
+
+@features.command("show")
+def show(symbol: Symbol, venue: Venue = None, interval: Interval = None, as_json: Json = False) -> None:
+    """The newest row of each stream of a symbol: what a decision made now would be made with."""
+    from ml_service.cli.wiring import open_market
+
+    with open_market(load_settings()) as market:
+        found = [(info, newest(market, info)) for info in streams_of(market, symbol, venue, interval)]
+        names = {seen.schema.hash: seen.schema.names for seen in market.schemas()}
+    if as_json:
+        say_json([row_document(info, row, names) for info, row in found])
+        return
+    for info, row in found:
+        print("\n".join(row_lines(info, row, names)))
+
+
+def newest(market: "SqlMarket", info: "StreamInfo") -> "FeatureRow | None":
+    rows = market.rows_of(info.stream, info.last_ms) if info.last_ms is not None else ()
+    return rows[-1] if rows else None
+
+
+def row_document(info: "StreamInfo", row: "FeatureRow | None", names: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    if row is None:
+        return {"stream": info.stream._asdict(), "last_ms": info.last_ms, "row": None}
+    told = {
+        "opened_at_ms": row.opened_at_ms,
+        "schema_hash": row.schema_hash,
+        "set_id": row.set_id,
+        "regime": row.regime,
+        "regime_confidence": row.regime_confidence,
+        "values": dict(zip(names[row.schema_hash], row.values, strict=True)),
+    }
+    return {"stream": info.stream._asdict(), "last_ms": info.last_ms, "row": told}
+
+
+def row_lines(info: "StreamInfo", row: "FeatureRow | None", names: Mapping[str, tuple[str, ...]]) -> list[str]:
+    from ml_service.web.wire import iso
+
+    assert info.last_ms is not None
+    if row is None:
+        return [f"{info.stream}: the bar of {iso(info.last_ms)} has no feature row yet"]
+    regime = "not known yet"
+    if row.regime is not None and row.regime_confidence is not None:
+        regime = f"{row.regime}, confidence {row.regime_confidence:.2f}"
+    values = zip(names[row.schema_hash], row.values, strict=True)
+    told = ((name, "missing" if isnan(value) else f"{value:.6g}") for name, value in values)
+    return [
+        f"{info.stream}, the bar of {iso(row.opened_at_ms)}",
+        f"  schema {row.schema_hash}, set {row.set_id}",
+        f"  regime                 {regime}",
+        *(f"  {name:22} {value}" for name, value in told),
+    ]
+
+
+def say_json(content: Any) -> None:
+    """What is no number is null."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
