@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("symbol", sa.Text, primary_key=True),
         sa.Column("interval", sa.Text, primary_key=True),
         sa.Column("opened_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("schema_hash", sa.Text, nullable=False),
         sa.Column("set_id", sa.Text, nullable=False),
         sa.Column("values", sa.Text, nullable=False),

@@ -63,7 +63,10 @@ class LocalCopy:
             if changes.full or stored < since:
                 connection.execute("DELETE FROM rows")
                 written = rows_of(
-                    view.thresholds.values(), view.keys.values(), view.kills.values(), view.feature_rows.values()
+                    view.thresholds.values(),
+                    view.keys.values(),
+                    view.kills.values(),
+                    (newest for newest, *_ in view.feature_rows.values()),
                 )
             else:
                 written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.market.candles import Stream
@@ -13,6 +14,7 @@ from ml_service.domain.market.feature_rows import (
     Known,
     by_symbol,
     used,
+    with_newer,
 )
 from ml_service.domain.thresholds import bounded
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Kill, Thresholds
@@ -54,8 +56,8 @@ class View:
     kill_file_unreadable: bool = False
     exploration: float = 0.0
     """The share of the refused signals that is taken all the same, under these very settings."""
-    feature_rows: Mapping[Stream, FeatureRow] = field(default_factory=dict)
-    """The newest of every stream."""
+    feature_rows: Mapping[Stream, tuple[FeatureRow, ...]] = field(default_factory=dict)
+    """The newest of every stream, and the one before it."""
     feature_source: FeatureSource = ANY_SOURCE
     rows_of_symbol: Mapping[str, tuple[Known, ...]] = field(default_factory=dict)
     """Those that decisions may use, the preferred first."""
@@ -99,7 +101,8 @@ def changed(view: View, changes: Changes) -> View:
     keys = {} if changes.full else dict(view.keys)
     kills = {} if changes.full else dict(view.kills)
     feature_rows = {} if changes.full else dict(view.feature_rows)
-    feature_rows.update((row.stream, row) for row in changes.feature_rows)
+    for newer in changes.feature_rows:
+        feature_rows[newer.stream] = with_newer(feature_rows.get(newer.stream, ()), newer)
     for row in changes.thresholds:
         thresholds[row.user_id, row.symbol] = row
     for key in changes.keys:
@@ -114,7 +117,7 @@ def changed(view: View, changes: Changes) -> View:
         keys=keys,
         kills=kills,
         feature_rows=feature_rows,
-        rows_of_symbol=by_symbol(feature_rows.values(), view.feature_source)
+        rows_of_symbol=by_symbol(chain(*feature_rows.values()), view.feature_source)
         if changes.full or changes.feature_rows
         else view.rows_of_symbol,
     )
@@ -130,5 +133,5 @@ def under_settings(
         settings_hash=settings_hash,
         exploration=exploration,
         feature_source=source,
-        rows_of_symbol=by_symbol(view.feature_rows.values(), source),
+        rows_of_symbol=by_symbol(chain(*view.feature_rows.values()), source),
     )

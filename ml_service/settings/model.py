@@ -15,6 +15,7 @@ from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.market.feature_rows import FeatureSource
 from ml_service.domain.types import GatePolicy, Limits
 from ml_service.errors import FieldError
+from ml_service.features.schema import SCHEMA
 from ml_service.settings import contradictions
 from ml_service.settings.kinds import Folder, Lower
 from ml_service.settings.sections import (
@@ -73,7 +74,7 @@ class Settings(Section):
 
     @cached_property
     def feature_source(self) -> FeatureSource:
-        return FeatureSource(self.market.venue, self.market.interval)
+        return FeatureSource(self.market.venue, self.market.interval, SCHEMA.hash)
 
     @property
     def is_embedded(self) -> bool:

@@ -44,6 +44,7 @@ class Following:
             missing=missing(values),
             regime=regime.regime if regime is not None else None,
             regime_confidence=regime.confidence if regime is not None else None,
+            revision=self.revision,
         )
 
 

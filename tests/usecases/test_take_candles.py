@@ -13,6 +13,7 @@ from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, joined
 from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.market.regime_batch import regimes_of
+from ml_service.errors import Conflict
 from ml_service.features.rows import table
 from ml_service.features.schema import SCHEMA
 from ml_service.usecases import take_candles as module
@@ -187,6 +188,46 @@ def test_an_import_that_was_stopped_has_its_rows_once_it_goes_on(counter: Counte
 
     assert_row(counter.head(), candles)
     assert all(counter.market.rows_of(BTC, int(moment)) for moment in candles.opened_at_ms[-module.ROWS_MAX :])
+
+
+def test_an_import_that_corrects_the_last_bar_or_fills_holes_leaves_no_former_features(counter: Counter) -> None:
+    candles = walk(700)
+    counter.take(joined([candles[:300], candles[650:]]))
+    corrected = changed(candles, 699, volume=1.0)
+
+    counter.take(corrected, more_to_come=True)
+    counter.restart()
+    counter.take(corrected[699:])
+
+    assert_row(counter.head(), corrected)
+
+
+def test_who_comes_late_with_a_former_row_does_not_put_it_back(counter: Counter) -> None:
+    candles = walk(600)
+    counter.take(candles)
+    former = counter.head()
+    counter.take(changed(candles, 599, volume=1.0)[599:])
+    corrected = counter.head()
+
+    with counter.store.begin() as tx:
+        assert not tx.save_feature_head(former)
+
+    assert counter.head() == corrected
+
+
+def test_a_stream_in_another_unit_is_refused_and_nothing_of_it_is_kept(counter: Counter) -> None:
+    def take(part: Candles, unit: str) -> Added:
+        given = {"market": counter.market, "store": counter.store, "live": counter.live, "now_ms": NOW_MS}
+        return take_candles(BTC, part, volume_unit=unit, **given)  # type: ignore[arg-type]
+
+    candles = walk(20)
+    take(candles[:10], "base")
+
+    with pytest.raises(Conflict, match="in base, these in quote"):
+        take(candles[10:], "quote")
+
+    assert counter.market.count(BTC) == 10
+    assert take(candles[10:], "base") == Added(new=10)
 
 
 def test_old_rows_go_in_batches_but_never_the_newest(counter: Counter) -> None:

@@ -145,6 +145,7 @@ def test_the_same_candles_again_do_no_harm_and_a_conflict_is_named(desk: Desk) -
     [
         ("binance/BTCUSDT/7m", [[FIRST_MS, 1, 1, 1, 1, 1]], "interval"),
         ("bin%20ance/BTCUSDT/1h", [[FIRST_MS, 1, 1, 1, 1, 1]], "venue"),
+        ("binance/*/1h", [[FIRST_MS, 1, 1, 1, 1, 1]], "symbol"),
         ("binance/B$C/1h", [[FIRST_MS, 1, 1, 1, 1, 1]], "symbol"),
         ("binance/BTCUSDT/1h", [], "candles"),
         ("binance/BTCUSDT/1h", [[FIRST_MS, 1, 1, 1, 1]], "candles.0"),
@@ -168,6 +169,38 @@ def test_a_book_whose_best_price_does_not_stand_first_is_refused(desk: Desk) -> 
     problem = desk.problem(400, "POST", "/api/v1/market/binance/BTCUSDT/1h/candles", [{**candle, "book": book}])
 
     assert problem["errors"][0]["path"] == "candles.0.book.bids"
+
+
+def test_a_decision_of_an_earlier_moment_knows_nothing_of_later_bars(desk: Desk, user: str) -> None:
+    candles = walk(602)
+    post(desk, "AHEADUSDT", told(candles)[:600], FIRST_MS + 600 * HOUR_MS)
+    desk.evaluate(user, at(FIRST_MS + 600 * HOUR_MS), symbol="AHEADUSDT")
+    post(desk, "AHEADUSDT", told(candles)[600:601], FIRST_MS + 601 * HOUR_MS)
+
+    just_before = desk.evaluate(user, at(FIRST_MS + 601 * HOUR_MS - 1), symbol="AHEADUSDT")["features"]
+    long_before = desk.evaluate(user, at(FIRST_MS + 300 * HOUR_MS), symbol="AHEADUSDT")["features"]
+
+    assert just_before["bar"] < desk.data("GET", "/api/v1/market/binance/AHEADUSDT/1h/features")["bar"]
+    assert (just_before["status"], long_before["status"]) == ("partial", "no_candles")
+
+
+def test_absurd_quantities_of_a_book_are_refused(desk: Desk) -> None:
+    candle = {"opened_at": FIRST_MS, "open": 2, "high": 2, "low": 2, "close": 2, "volume": 2}
+    book = {"bids": [[2.0, 1.7e308], [1.0, 1.7e308]], "asks": [[3.0, 1.0]]}
+
+    problem = desk.problem(400, "POST", "/api/v1/market/binance/BTCUSDT/1h/candles", [{**candle, "book": book}])
+
+    assert "candles.0.book.bids.0.1" in [one["path"] for one in problem["errors"]]
+
+
+def test_candles_in_another_unit_are_a_conflict(desk: Desk) -> None:
+    path, now = "/api/v1/market/binance/UNITUSDT/1h/candles", at(FIRST_MS + 9 * HOUR_MS)
+    candles = told(walk(4))
+    desk.data("POST", path, {"candles": candles[:2], "volume_unit": "base"}, headers=now)
+
+    problem = desk.problem(409, "POST", path, {"candles": candles[2:], "volume_unit": "quote"}, now)
+
+    assert problem["code"] == "volume_unit_conflict"
 
 
 def test_stored_candles_come_in_pages(desk: Desk) -> None:

@@ -4,7 +4,7 @@ from math import isnan, nan
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row
@@ -18,7 +18,7 @@ KEY = ("venue", "symbol", "interval")
 
 class FeatureHeadsWriting(Transaction):
     def save_feature_head(self, row: FeatureRow) -> bool:
-        """False where this very row stands there already, or one of a later bar, which another process took in."""
+        """False where this very row stands there already, or a later one, which another process has made."""
         c = t.feature_heads.c
         mine = (c.venue == row.stream.venue, c.symbol == row.stream.symbol, c.interval == row.stream.interval)
         if self._connection.execute(select(c.set_id).where(*mine)).scalar() == row.set_id:
@@ -28,7 +28,8 @@ class FeatureHeadsWriting(Transaction):
         later = statement.on_conflict_do_update(
             index_elements=list(KEY),
             set_={name: statement.excluded[name] for name in values if name not in KEY},
-            where=c.opened_at_ms <= statement.excluded.opened_at_ms,
+            where=tuple_(c.opened_at_ms, c.revision)
+            <= tuple_(statement.excluded.opened_at_ms, statement.excluded.revision),
         ).returning(c.venue)
         return self._connection.execute(later).first() is not None
 
@@ -37,6 +38,7 @@ def head_values(row: FeatureRow, generation: int) -> dict[str, Any]:
     return {
         **row.stream._asdict(),
         "opened_at_ms": row.opened_at_ms,
+        "revision": row.revision,
         "schema_hash": row.schema_hash,
         "set_id": row.set_id,
         "values": orjson.dumps([None if isnan(value) else value for value in row.values]).decode(),
@@ -51,6 +53,7 @@ def head_from(row: Row) -> FeatureRow:
     return FeatureRow(
         stream=Stream(row["venue"], row["symbol"], row["interval"]),
         opened_at_ms=row["opened_at_ms"],
+        revision=row["revision"],
         schema_hash=row["schema_hash"],
         set_id=row["set_id"],
         values=tuple(nan if value is None else float(value) for value in orjson.loads(row["values"])),

@@ -1,5 +1,6 @@
 """The market's store: candles by stream, and the feature rows made of them. One writer at a time for each stream."""
 
+import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,11 +16,13 @@ from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.market.arrivals import Added, RefusedBar, alike, difference
 from ml_service.domain.market.candles import COLUMNS, Candles, Stream, candles_from, joined
 from ml_service.domain.market.feature_rows import FeatureRow
+from ml_service.errors import Conflict
 from ml_service.features.rows import missing
 from ml_service.features.schema import SCHEMA, Schema
 from ml_service.ports import SeenSchema, StreamInfo
 
 ROWS_AT_ONCE = 20_000
+NAMES_AT_ONCE = 500
 NAMES = ("stream_id", "opened_at_ms", *COLUMNS)
 ALL = f"SELECT {', '.join(NAMES[1:])} FROM candles"
 FEATURES = np.dtype("<f8")
@@ -28,6 +31,8 @@ FEATURES = np.dtype("<f8")
 class SqlMarket:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._months: set[datetime.date] = set()
+        """Whose partitions are there."""
 
     # ---- reading
 
@@ -102,7 +107,9 @@ class SqlMarket:
                 newest = connection.execute(select(func.max(r.opened_at_ms)).where(r.stream_id == stream_id)).scalar()
                 old = connection.execute(
                     select(r.stream_id, r.opened_at_ms, r.revision)
-                    .where(r.stream_id == stream_id, r.opened_at_ms < (newest or 0), r.made_at_ms < before_ms)
+                    .where(
+                        r.stream_id == stream_id, r.opened_at_ms < min(newest or 0, before_ms), r.made_at_ms < before_ms
+                    )
                     .order_by(r.opened_at_ms)
                     .limit(rows - gone)
                 ).all()
@@ -118,16 +125,22 @@ class SqlMarket:
     @contextmanager
     def taking(self, stream: Stream, candles: Candles, synced: bool = True) -> Iterator["TakingCandles"]:
         """A transaction in which nobody else adds to the stream."""
-        if len(candles) and not self._database.is_sqlite:
-            # Before it, because a new partition locks the whole table.
-            with self._database.write() as connection:
-                ensure_candle_partitions(connection, int(candles.opened_at_ms[0]), int(candles.opened_at_ms[-1]))
+        if not self._database.is_sqlite:
+            self._make_room(candles)
         with self._database.write(synced=synced) as connection:
-            connection.execute(
-                insert_or_skip(connection, t.streams), [{**stream._asdict(), "volume_unit": None, "revision": 0}]
-            )
+            if find(connection, stream) is None:
+                new = {**stream._asdict(), "volume_unit": None, "revision": 0}
+                connection.execute(insert_or_skip(connection, t.streams), [new])
             row = connection.execute(select(t.streams).where(is_stream(stream)).with_for_update()).mappings().one()
             yield TakingCandles(connection, stream, row)
+
+    def _make_room(self, candles: Candles) -> None:
+        """Partitions for the months that occur. In a transaction before, because a new one locks the whole table."""
+        months = set(candles.opened_at_ms.astype("datetime64[ms]").astype("datetime64[M]").tolist())
+        if not months <= self._months:
+            with self._database.write() as connection:
+                ensure_candle_partitions(connection, sorted(months - self._months))
+            self._months |= months
 
 
 class TakingCandles:
@@ -154,7 +167,12 @@ class TakingCandles:
         return looked_back + gone_on
 
     def say_unit(self, unit: str) -> None:
-        if self._unit != unit:
+        if self._unit is not None and self._unit != unit:
+            raise Conflict(
+                f"volumes of {self._stream} are in {self._unit}, these in {unit}: keep them under another venue",
+                "volume_unit_conflict",
+            )
+        if self._unit is None:
             self._change(volume_unit=unit)
 
     def latest(self, count: int) -> Candles:
@@ -193,10 +211,12 @@ class TakingCandles:
             )
 
     def rowless(self, limit: int) -> int:
-        c, r = t.candles.c, t.feature_rows.c
-        made_ms = self._connection.execute(select(func.max(r.opened_at_ms)).where(r.stream_id == self._id)).scalar()
-        later = select(c.opened_at_ms).where(c.stream_id == self._id, c.opened_at_ms > (made_ms or 0)).limit(limit)
-        return int(self._connection.execute(select(func.count()).select_from(later.subquery())).scalar_one())
+        c, newest = t.candles.c, self.newest_row()
+        made_ms = newest.opened_at_ms if newest is not None else 0
+        later = select(c.opened_at_ms).where(c.stream_id == self._id, c.opened_at_ms > made_ms).limit(limit)
+        count = int(self._connection.execute(select(func.count()).select_from(later.subquery())).scalar_one())
+        outdated = newest is not None and (newest.revision, newest.schema_hash) != (self.revision, SCHEMA.hash)
+        return max(count, 1) if outdated else count
 
     def newest_row(self) -> FeatureRow | None:
         c = t.feature_rows.c
@@ -210,8 +230,7 @@ class TakingCandles:
         new = insert(self._connection, self._id, part)
         if new == len(part):
             return Added(new=new)
-        stored = bars(self._connection, self._id, int(part.opened_at_ms[0]) - 1, int(part.opened_at_ms[-1]) + 1, None)
-        stored = stored[np.searchsorted(stored.opened_at_ms, part.opened_at_ms)]
+        stored = bars_at(self._connection, self._id, part.opened_at_ms.tolist())
         unlike = np.flatnonzero(~alike(stored, part)).tolist()
         refused, corrected = [], 0
         for at in unlike:
@@ -310,6 +329,16 @@ def bars(connection: Connection, stream_id: int, after_ms: int, until_ms: int | 
     return columns_of(connection.exec_driver_sql(query).cursor)
 
 
+def bars_at(connection: Connection, stream_id: int, moments: Sequence[int]) -> Candles:
+    """Those very bars. Between two that were told, there may be years."""
+    parts = []
+    for start in range(0, len(moments), NAMES_AT_ONCE):
+        told = ", ".join(map(str, map(int, moments[start : start + NAMES_AT_ONCE])))
+        query = f"{ALL} WHERE stream_id = {int(stream_id)} AND opened_at_ms IN ({told}) ORDER BY opened_at_ms"
+        parts.append(columns_of(connection.exec_driver_sql(query).cursor))
+    return joined(parts)
+
+
 def last_bars(connection: Connection, stream_id: int, count: int) -> Candles:
     query = f"{ALL} WHERE stream_id = {int(stream_id)} ORDER BY opened_at_ms DESC LIMIT {int(count)}"
     return columns_of(connection.exec_driver_sql(query).cursor)[::-1]
@@ -328,6 +357,7 @@ def row_from(stream: Stream, row: Row) -> FeatureRow:
     return FeatureRow(
         stream=stream,
         opened_at_ms=row["opened_at_ms"],
+        revision=row["revision"],
         schema_hash=row["schema_hash"],
         set_id=row["set_id"],
         values=values,

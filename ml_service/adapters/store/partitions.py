@@ -2,12 +2,14 @@
 
 import datetime
 import logging
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 logger = logging.getLogger(__name__)
 
 MONTHS_AHEAD = 2
+CANDLES_LOCK = 7_301_267
 
 
 def ensure_partitions(connection: Connection, now_ms: int) -> None:
@@ -19,12 +21,12 @@ def ensure_partitions(connection: Connection, now_ms: int) -> None:
         ensure_month(connection, "decisions", "evaluated_at_ms", month(this, ahead))
 
 
-def ensure_candle_partitions(connection: Connection, first_ms: int, last_ms: int) -> None:
-    """For every month from the first to the last of these moments."""
-    begin = month(datetime.datetime.fromtimestamp(first_ms / 1000, datetime.UTC), 0)
-    while millis(begin) <= last_ms:
-        ensure_month(connection, "candles", "opened_at_ms", begin)
-        begin = month(begin, 1)
+def ensure_candle_partitions(connection: Connection, months: Sequence[datetime.date]) -> None:
+    # One at a time: two that had both looked into the default partition would wait for each other to let go of it.
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CANDLES_LOCK})")
+    for begin in months:
+        at = datetime.datetime(begin.year, begin.month, 1, tzinfo=datetime.UTC)
+        ensure_month(connection, "candles", "opened_at_ms", at)
 
 
 def ensure_month(connection: Connection, table: str, column: str, begin: datetime.datetime) -> None:

@@ -340,6 +340,7 @@ feature_heads = Table(
     Column("symbol", Text, primary_key=True),
     Column("interval", Text, primary_key=True),
     Column("opened_at_ms", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("schema_hash", Text, nullable=False),
     Column("set_id", Text, nullable=False),
     Column("values", Text, nullable=False),

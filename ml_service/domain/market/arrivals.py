@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from ml_service.domain.market.candles import COLUMNS, Candles, Floats
 from ml_service.domain.market.intervals import interval_ms
 
+AMOUNT_MIN, AMOUNT_MAX = 1e-15, 1e18
+"""Of prices and quantities: beyond them no market trades, and products of a few would leave the numbers there are."""
+FIRST_MS = 1_230_940_800_000
+"""2009-01-03, when the first coin came into being."""
 SAME = 1e-9
 """Two files that round differently still speak of the same bar."""
 
@@ -72,16 +76,18 @@ def flaws(candles: Candles, length_ms: int, now_ms: int) -> list[tuple[str, Flag
     with np.errstate(invalid="ignore"):
         return [
             ("not on the grid of its interval", candles.opened_at_ms % length_ms != 0),
-            ("before 1970", candles.opened_at_ms < 0),
+            ("before 2009", candles.opened_at_ms < FIRST_MS),
             ("not closed yet", candles.opened_at_ms + length_ms > now_ms),
             ("a price is missing or not a number", ~np.isfinite(np.sum(prices, axis=0))),
             ("a price is not above zero", np.min(prices, axis=0) <= 0.0),
+            ("a price is beyond reason", (np.min(prices, axis=0) < AMOUNT_MIN) | (np.max(prices, axis=0) > AMOUNT_MAX)),
             ("high is below open, low or close", candles.high < np.max(prices, axis=0)),
             ("low is above open, high or close", candles.low > np.min(prices, axis=0)),
             ("volume is missing, negative or not a number", ~(candles.volume >= 0.0) | np.isinf(candles.volume)),
+            ("volume is beyond reason", (candles.volume > AMOUNT_MAX) | tiny(candles.volume) | tiny(candles.taker_buy)),
             ("more was bought than traded", candles.taker_buy > candles.volume * (1 + SAME)),
             ("the order book is crossed", candles.best_bid > candles.best_ask),
-            ("a part of the order book is negative or infinite", bad_book(candles)),
+            ("a part of the order book is beyond reason", bad_book(candles)),
         ]
 
 
@@ -89,8 +95,12 @@ def bad_book(candles: Candles) -> Flags:
     bad = np.zeros(len(candles), bool)
     for name in COLUMNS[5:]:
         column: Floats = getattr(candles, name)
-        bad |= (column < 0.0) | np.isinf(column)
+        bad |= (column < 0.0) | (column > AMOUNT_MAX) | tiny(column)
     return bad
+
+
+def tiny(column: Floats) -> Flags:
+    return (column > 0.0) & (column < AMOUNT_MIN)
 
 
 def alike(stored: Candles, told: Candles) -> Flags:

@@ -27,6 +27,12 @@ class FeatureRow:
     """The names of those."""
     regime: str | None = None
     regime_confidence: float | None = None
+    revision: int = 0
+    """Of its stream: one more whenever bars were changed that others may rest on."""
+
+    @property
+    def closed_ms(self) -> int:
+        return self.opened_at_ms + INTERVALS[self.stream.interval]
 
     @property
     def stale_from_ms(self) -> int:
@@ -53,9 +59,12 @@ class FeatureSource:
 
     venue: str | None = None
     interval: str | None = None
+    schema_hash: str | None = None
 
-    def admits(self, stream: Stream) -> bool:
-        return self.venue in (None, stream.venue) and self.interval in (None, stream.interval)
+    def admits(self, row: FeatureRow) -> bool:
+        told = (row.stream.venue, row.stream.interval, row.schema_hash)
+        wanted = (self.venue, self.interval, self.schema_hash)
+        return all(name in (None, found) for name, found in zip(wanted, told, strict=True))
 
 
 ANY_SOURCE = FeatureSource()
@@ -64,31 +73,39 @@ ANY_SOURCE = FeatureSource()
 class Known(NamedTuple):
     """A row as decisions will name it: made once, not with every decision."""
 
+    closed_ms: int
     stale_from_ms: int
     fresh: FeaturesUsed
     stale: FeaturesUsed
 
 
+def with_newer(kept: tuple[FeatureRow, ...], row: FeatureRow) -> tuple[FeatureRow, ...]:
+    """The newest row of a stream, and the one of the bar before it: a clock may lag a moment behind a bar's close."""
+    return (row, *(one for one in kept if one.opened_at_ms < row.opened_at_ms))[:2]
+
+
 def by_symbol(rows: Iterable[FeatureRow], source: FeatureSource) -> dict[str, tuple[Known, ...]]:
-    """Those that are admitted, the shortest interval first: it knows the latest."""
+    """Those that are admitted, the shortest interval first: it knows the latest. Of a stream, the newest first."""
     found: dict[str, list[Known]] = {}
     for row in sorted(rows, key=rank):
-        if source.admits(row.stream):
-            fresh = naming(row, "partial" if row.missing else "ready")
-            found.setdefault(row.stream.symbol, []).append(Known(row.stale_from_ms, fresh, naming(row, "stale")))
+        if source.admits(row):
+            fresh, stale = naming(row, "partial" if row.missing else "ready"), naming(row, "stale")
+            found.setdefault(row.stream.symbol, []).append(Known(row.closed_ms, row.stale_from_ms, fresh, stale))
     return {symbol: tuple(some) for symbol, some in found.items()}
 
 
-def rank(row: FeatureRow) -> tuple[int, str]:
-    return INTERVALS[row.stream.interval], row.stream.venue
+def rank(row: FeatureRow) -> tuple[int, str, int]:
+    return INTERVALS[row.stream.interval], row.stream.venue, -row.opened_at_ms
 
 
 def used(known: Sequence[Known], now_ms: int) -> FeaturesUsed | None:
-    """The first that is fresh, else the newest, as stale; None where there are no candles at all."""
+    """The first that is fresh, else the newest, as stale; None where no bar had closed by then: what closes later is
+    not known yet, whatever clock the caller goes by."""
     for one in known:
-        if now_ms < one.stale_from_ms:
+        if one.closed_ms <= now_ms < one.stale_from_ms:
             return one.fresh
-    return max(known, key=lambda one: one.stale_from_ms).stale if known else None
+    closed = [one for one in known if one.closed_ms <= now_ms]
+    return max(closed, key=lambda one: one.stale_from_ms).stale if closed else None
 
 
 def naming(row: FeatureRow, status: Status) -> FeaturesUsed:

@@ -100,7 +100,7 @@ def list_candles(venue: str, symbol: str, interval: str) -> Response:
 def newest_features(venue: str, symbol: str, interval: str) -> Response:
     """What the features say after the last bar."""
     stream = checked(StreamPath, {"venue": venue, "symbol": symbol, "interval": interval}).stream()
-    found = parts().snapshot.view().feature_rows.get(stream)
-    if found is None:
-        raise NotFound(f"no candles of {stream}")
-    return ok(row_data(found))
+    rows = parts().snapshot.view().feature_rows.get(stream, ())
+    if not rows or rows[0].schema_hash != SCHEMA.hash:
+        raise NotFound(f"no features of {stream} yet: they come with the next candle")
+    return ok(row_data(rows[0]))

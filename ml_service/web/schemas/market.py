@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ml_service.domain.market.arrivals import Added
+from ml_service.domain.market.arrivals import AMOUNT_MAX, Added
 from ml_service.domain.market.candles import Candle, Candles, Stream
 from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.market.intervals import INTERVALS, interval_ms
+from ml_service.domain.types import ANY_SYMBOL
 from ml_service.features.schema import SCHEMA, Schema, objection
 from ml_service.ports import SeenSchema, StreamInfo
 from ml_service.web.schemas.fields import Body, NotNegative, Positive, Query, Time
 from ml_service.web.wire import iso, symbol_of, time_of
 
-CANDLES_MAX = 5_000
+CANDLES_MAX = 1_000
 LEVELS = 10
 TIME_MS_MAX = 10**14
 """Milliseconds until the year 5138: what is larger was counted in microseconds."""
@@ -32,7 +33,7 @@ def moment(value: object) -> object:
 
 
 Moment = Annotated[int, BeforeValidator(moment, json_schema_input_type=int | str)]
-Level = Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
+Level = Annotated[list[Annotated[float, Field(ge=0, le=AMOUNT_MAX)]], Field(min_length=2, max_length=2)]
 
 
 def falling(levels: list[list[float]]) -> list[list[float]]:
@@ -95,9 +96,15 @@ class CandlesQuery(Query):
     limit: Annotated[int, Field(ge=1, le=CANDLES_MAX)] = 500
 
 
+def one_symbol(symbol: str) -> str:
+    if symbol == ANY_SYMBOL:
+        raise ValueError("expected one symbol such as BTCUSDT")
+    return symbol
+
+
 class StreamPath(Query):
     venue: Annotated[str, BeforeValidator(str.lower), Field(pattern=VENUE_FORM)]
-    symbol: Annotated[str, AfterValidator(symbol_of)]
+    symbol: Annotated[str, AfterValidator(symbol_of), AfterValidator(one_symbol)]
     interval: str
 
     def stream(self) -> Stream:

@@ -186,3 +186,43 @@ def test_a_feature_row_comes_back_with_its_missing_values(market: SqlMarket) -> 
         assert (told.missing, told.regime, told.regime_confidence) == ((SCHEMA.names[-1],), "volatile", 0.7)
     assert market.feature_row(BTC, FIRST_MS, "another") is None
     assert [(seen.schema, seen.first_seen_ms) for seen in market.schemas()] == [(SCHEMA, 5)]
+
+
+def test_bars_of_a_new_month_can_come_from_many_at_once(market: SqlMarket) -> None:
+    """On PostgreSQL each of them finds that a partition is missing."""
+    month_ms, failed = 31 * 24 * HOUR_MS, []
+
+    def post(number: int) -> None:
+        stream = Stream("binance", f"COIN{number}USDT", "1h")
+        other = SqlMarket(market._database)
+        for month in range(6):
+            candles = walk(3, first_ms=FIRST_MS + month * month_ms)
+            try:
+                with other.taking(stream, candles) as taking:
+                    taking.add(candles)
+            except Exception as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=post, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failed == []
+    assert [market.count(info.stream) for info in market.streams()] == [18] * 4
+
+
+def test_two_bars_that_are_years_apart_make_two_partitions_and_read_two_bars(market: SqlMarket) -> None:
+    years_apart = joined([walk(1, first_ms=1_300_000_800_000 // HOUR_MS * HOUR_MS), walk(1)])
+
+    assert add(market, years_apart) == Added(new=2)
+    assert add(market, changed(years_apart, 1, volume=2.0)) == Added(same=1, corrected=1)
+
+    with market._database.read() as connection:
+        if connection.dialect.name == "postgresql":
+            query = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'candles'::regclass"
+            partitions = connection.exec_driver_sql(query).scalar_one()
+            before = connection.exec_driver_sql("SELECT to_regclass('candles_2012_05')").scalar()
+            assert partitions < 200
+            assert before is None

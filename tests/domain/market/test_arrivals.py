@@ -29,7 +29,13 @@ def refusals(candles: Candles, now_ms: int = LATER_MS) -> list[tuple[int, str]]:
         ({"volume": float("inf")}, "volume is missing, negative or not a number"),
         ({"taker_buy": 1e9}, "more was bought than traded"),
         ({"best_bid": 2.0, "best_ask": 1.0}, "the order book is crossed"),
-        ({"bid_ten": -1.0}, "a part of the order book is negative or infinite"),
+        ({"bid_ten": -1.0}, "a part of the order book is beyond reason"),
+        ({"ask_top": 1e19}, "a part of the order book is beyond reason"),
+        ({"high": 1e19}, "a price is beyond reason"),
+        ({"low": 1e-16}, "a price is beyond reason"),
+        ({"volume": 1e19}, "volume is beyond reason"),
+        ({"volume": 1e-300}, "volume is beyond reason"),
+        ({"opened_at_ms": 1_230_937_200_000}, "before 2009"),
     ],
 )
 def test_a_bar_that_cannot_be_is_refused_by_name_and_the_others_are_not(wrong: dict[str, float], why: str) -> None:
@@ -39,6 +45,14 @@ def test_a_bar_that_cannot_be_is_refused_by_name_and_the_others_are_not(wrong: d
 
     assert [(one.opened_at_ms, one.why) for one in refused] == [(int(candles.opened_at_ms[2]), why)]
     assert rows(kept) == rows(joined([candles[:2], candles[3:]]))
+
+
+def test_what_can_be_is_taken_however_small_or_large() -> None:
+    candles = changed(walk(5), 2, volume=0.0)
+    for name in ("open", "high", "low", "close"):
+        candles = changed(candles, 3, **{name: 1e-9})
+
+    assert refusals(candles) == []
 
 
 def test_a_bar_is_taken_from_the_moment_it_has_closed() -> None:

@@ -3,16 +3,24 @@
 import pytest
 
 from ml_service.domain.market.candles import Stream
-from ml_service.domain.market.feature_rows import ANY_SOURCE, FeatureRow, FeatureSource, by_symbol, used
+from ml_service.domain.market.feature_rows import (
+    ANY_SOURCE,
+    FeatureRow,
+    FeatureSource,
+    by_symbol,
+    used,
+    with_newer,
+)
+from ml_service.domain.market.intervals import INTERVALS
 
 MINUTE_MS = 60_000
 NOW_MS = 1_700_000_040_000
 
 
-def row(
-    interval: str = "1m", venue: str = "binance", opened_at_ms: int = NOW_MS - MINUTE_MS, **more: object
-) -> FeatureRow:
-    return FeatureRow(Stream(venue, "BTCUSDT", interval), opened_at_ms, "schema", f"{venue} {interval}", (0.5,), **more)  # type: ignore[arg-type]
+def row(interval: str = "1m", venue: str = "binance", opened_at_ms: int | None = None, **more: object) -> FeatureRow:
+    """Of the bar that has just closed."""
+    opened = NOW_MS - INTERVALS[interval] if opened_at_ms is None else opened_at_ms
+    return FeatureRow(Stream(venue, "BTCUSDT", interval), opened, "schema", f"{venue} {interval}", (0.5,), **more)  # type: ignore[arg-type]
 
 
 def chosen(*rows: FeatureRow, source: FeatureSource = ANY_SOURCE, now_ms: int = NOW_MS) -> tuple[str, str] | None:
@@ -55,6 +63,27 @@ def test_what_is_stale_says_nothing_but_which_it_was() -> None:
 
     assert found is not None
     assert (found.status, found.missing, found.regime, found.regime_confidence) == ("stale", (), None, None)
+
+
+def test_a_bar_that_has_not_closed_by_then_is_not_known_yet() -> None:
+    one = row(opened_at_ms=NOW_MS)
+
+    assert chosen(one, now_ms=NOW_MS + MINUTE_MS) == ("binance 1m", "ready")
+    assert chosen(one, now_ms=NOW_MS + MINUTE_MS - 1) is None
+
+
+def test_a_clock_that_lags_a_moment_has_the_bar_before() -> None:
+    before, after = row(opened_at_ms=NOW_MS - MINUTE_MS), row(opened_at_ms=NOW_MS, missing=("spread",))
+    both = with_newer((before,), after)
+
+    assert chosen(*both, now_ms=NOW_MS + MINUTE_MS) == ("binance 1m", "partial")
+    assert chosen(*both, now_ms=NOW_MS + MINUTE_MS - 1) == ("binance 1m", "ready")
+    assert with_newer(both, row(opened_at_ms=NOW_MS)) == (row(opened_at_ms=NOW_MS), before)
+
+
+def test_a_row_of_another_schema_is_not_used() -> None:
+    assert chosen(row(), source=FeatureSource(schema_hash="another")) is None
+    assert chosen(row(), source=FeatureSource(schema_hash="schema")) == ("binance 1m", "ready")
 
 
 def test_what_is_missing_makes_a_row_partial() -> None:
