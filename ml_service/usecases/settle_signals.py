@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from ml_service.domain.market.candles import Candles, Stream, joined
 from ml_service.domain.market.episodes import MINUTE_MS, Episode, gathered
@@ -32,6 +33,8 @@ WAITING_MAX = 1_000
 """Per user; of more episodes without candles, the oldest are given up."""
 OUTCOMES_AT_ONCE = 25
 """In one commit: who reports or records meanwhile waits for it."""
+NAME_LENGTH_MAX = 128
+"""Of what a trade may be called on the way in and in an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +270,7 @@ def as_outcome(due: Due, found: Settled, info: StreamInfo) -> Outcome:
     notes = {"settled_by": found.why, "candles": str(info.stream), "episode": [episode.began_at_ms, episode.until_ms]}
     return Outcome(
         user_id=due.notes.user_id,
-        trade_id=f"settled:{episode.decision_id}",
+        trade_id=trade_id_of(episode.decision_id),
         symbol=episode.symbol,
         accepted=False,
         side=episode.side,
@@ -280,6 +283,11 @@ def as_outcome(due: Due, found: Settled, info: StreamInfo) -> Outcome:
         source="settlement",
         ignored={**notes, "not_followed": found.not_followed} if found.not_followed else notes,
     )
+
+
+def trade_id_of(decision_id: str) -> str:
+    name = f"settled:{decision_id}"
+    return name if len(name) <= NAME_LENGTH_MAX else f"settled:sha256:{sha256(decision_id.encode()).hexdigest()}"
 
 
 class Bars:

@@ -31,6 +31,7 @@ from ml_service.usecases.adapt import adapt
 from ml_service.usecases.history import histories
 from ml_service.usecases.release_outcome import release_outcome
 from ml_service.usecases.settle_signals import Done, Rules, make_way, settle_signals
+from ml_service.web.wire import TRADE_FORM
 from tests.builders import NOW_MS, decision, drawn, outcome, rejected, taken
 from tests.usecases.trading import RULES, evening, trade
 
@@ -420,6 +421,28 @@ def test_without_any_candles_nothing_is_read_or_noted(bare: Desk) -> None:
     assert bare.settle() == Done()
     with bare.store.read() as reading:
         assert reading.cursor("settle_signals:ada") is None
+
+
+# Names
+
+
+@pytest.mark.parametrize("length", [120, 121, 128])
+def test_its_name_fits_where_trades_are_named_however_long_its_decision_s_is(desk: Desk, length: int) -> None:
+    long, other = "d" * length, "d" * (length - 1) + "e"
+    desk.decide(refused(long), refused(other, action="SELL"))
+
+    assert desk.settle() == Done(settled=2)
+    forget(desk)
+    assert desk.settle().settled == 0
+
+    before = desk.stored()
+    assert len(before) == 2
+    assert all(TRADE_FORM.fullmatch(name) for name in before)
+    assert all(name.startswith("settled:") for name in before)
+    assert (f"settled:{long}" in before) is (length == 120)
+    desk.report(outcome("own", decision_id=long))
+    (gone,) = (one for one in desk.stored().values() if one.superseded_by == "own")
+    assert gone.matched_decision_id == long
 
 
 # Rounds
