@@ -1,17 +1,23 @@
 """Settle by candles what nobody reported: what the gate refused, and what was taken by a bot that keeps silent.
 
 One result per episode, as an outcome with `accepted: false`. What the bot reports later counts in its place.
+
+A user's decisions are read once, in the order of time and up to `LATE_MS` ago; the place that is kept is the last one
+that was read. So what journals kept while the database was away is found, if it is delivered before the user's next
+decision is older than that. What comes later still, from a host that was cut off while others went on deciding for the
+same user, is not settled: to find it, every decision would have to be read again and again.
 """
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from ml_service.domain.market.candles import Candles, Stream, joined
 from ml_service.domain.market.episodes import MINUTE_MS, Episode, gathered
 from ml_service.domain.market.intervals import INTERVALS
-from ml_service.domain.market.settlement import Costs, Settled, entered_at_ms, settled
+from ml_service.domain.market.settlement import Costs, Settled, Unsettled, entered_at_ms, settled
 from ml_service.domain.outcomes import DAY_MS, Outcome
 from ml_service.domain.types import Decision
 from ml_service.ports import Market, Reading, Recorder, Store, StreamInfo
@@ -22,16 +28,18 @@ LATE_MS = 10 * MINUTE_MS
 LOOK_BACK_MS = 7 * DAY_MS
 """Where a user is met for the first time."""
 PATIENCE_MS = 7 * DAY_MS
-"""Candles that have not come by then are waited for no longer."""
+"""Candles that have not come by then, and holes that nobody has filled, are waited for no longer."""
 USERS_AT_ONCE = 20
 ROWS_AT_ONCE = 1_000
 ROWS_MAX = 20_000
 EPISODES_MAX = 500
 """In one round: alerts and other work of the worker wait for it."""
 WAITING_MAX = 1_000
-"""Per user; of more episodes without candles, the oldest are given up."""
+"""Per user; of more episodes without candles, the oldest are given up, first those with a hole in theirs."""
 OUTCOMES_AT_ONCE = 25
 """In one commit: who reports or records meanwhile waits for it."""
+NAME_LENGTH_MAX = 128
+"""Of what a trade may be called on the way in and in an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Rules:
     silent_hours: float = 24.0
     costs: Costs = field(default_factory=Costs)
     venue: str | None = None
-    """Whose candles are preferred."""
+    """Whose candles alone may settle; None: whoever has some."""
 
     @property
     def silent_ms(self) -> int:
@@ -70,6 +78,12 @@ class Notes:
     """… and how many episodes made way for younger ones."""
     changed: bool = False
 
+    def conclude(self, episode: Episode, tried: str | None) -> None:
+        """It waits on in its place for other candles than those, or is done with."""
+        place = self.episodes.index(episode)
+        self.episodes[place : place + 1] = [] if tried is None else [episode._replace(tried=tried)]
+        self.changed = True
+
     @property
     def document(self) -> str:
         return json.dumps({"after": self.after, "episodes": self.episodes})
@@ -81,6 +95,13 @@ class Due:
     episode: Episode
     streams: tuple[StreamInfo, ...]
     """That cover its horizon, the one to be asked first in front."""
+    gives_up: bool
+    """What cannot be told now is waited for no longer."""
+
+    @property
+    def state(self) -> str:
+        """Moves when bars were added that could fill a hole, or another stream has come as far."""
+        return ", ".join(f"{info.stream} {info.revision}" for info in self.streams)
 
 
 def settle_signals(
@@ -113,6 +134,8 @@ def settle_signals(
         position = users[-1] if len(users) == USERS_AT_ONCE else None
         if position is None:
             break
+    # Where bars are added all the time, those that were tried before leave room for those that never were.
+    due.sort(key=lambda one: one.episode.tried != "")
     done = settle_due(due[:EPISODES_MAX], rules.costs, market, store, recorder, now_ms, may_go_on)
     if crowded_out := sum(notes.crowded_out for notes in read):
         done.given_up["too_many"] += crowded_out
@@ -160,12 +183,17 @@ def read_on(reading: Reading, user_id: str, rules: Rules, now_ms: int) -> Notes:
         last = page.items[-1]
         notes.after = (last.at_ms, last.decision_id)
         episodes = gathered(notes.episodes, page.items, rules.horizon_minutes)
-        notes.episodes = episodes[-WAITING_MAX:]
+        notes.episodes = without_surplus(episodes)
         notes.crowded_out = len(episodes) - len(notes.episodes)
         notes.rows = len(page.items)
         notes.changed = True
     notes.read_until_ms = now_ms - LATE_MS if page.next_cursor is None else notes.after[0]
     return notes
+
+
+def without_surplus(episodes: Sequence[Episode]) -> list[Episode]:
+    places = sorted(range(len(episodes)), key=lambda place: (episodes[place].tried == "", place))
+    return [episodes[place] for place in sorted(places[-WAITING_MAX:])]
 
 
 def notes_of(reading: Reading, user_id: str, now_ms: int) -> Notes:
@@ -178,24 +206,31 @@ def notes_of(reading: Reading, user_id: str, now_ms: int) -> Notes:
 
 
 def ripe(notes: Notes, infos: Iterable[StreamInfo], rules: Rules, now_ms: int) -> list[Due]:
-    """What can be settled now, and what was waited for long enough: that has no streams."""
+    """What can be settled now, and what was waited for long enough. Candles that could not tell before are not read
+    again while they are the same."""
     found = []
     for episode in notes.episodes:
         due_at_ms = episode.due_at_ms(rules.silent_ms)
         if now_ms < due_at_ms or notes.read_until_ms < episode.until_ms:
             continue
         streams = covering(episode, infos, rules.venue, now_ms)
-        if streams or now_ms > due_at_ms + PATIENCE_MS:
-            found.append(Due(notes, episode, streams))
+        gives_up = now_ms > due_at_ms + PATIENCE_MS
+        one = Due(notes, episode, streams, gives_up)
+        if gives_up or one.state != episode.tried:
+            found.append(one)
     return found
 
 
 def covering(episode: Episode, infos: Iterable[StreamInfo], venue: str | None, now_ms: int) -> tuple[StreamInfo, ...]:
-    """The preferred venue first, and of each the finest interval: what was left out there a coarser bar may have."""
-    found = [info for info in infos if info.stream.symbol == episode.symbol and covers(info, episode, now_ms)]
-    return tuple(
-        sorted(found, key=lambda info: (info.stream.venue != venue, INTERVALS[info.stream.interval], info.stream))
-    )
+    """The finest interval first: what was left out there a coarser bar may have."""
+    found = [
+        info
+        for info in infos
+        if info.stream.symbol == episode.symbol
+        and (venue is None or info.stream.venue == venue)
+        and covers(info, episode, now_ms)
+    ]
+    return tuple(sorted(found, key=lambda info: (INTERVALS[info.stream.interval], info.stream)))
 
 
 def covers(info: StreamInfo, episode: Episode, now_ms: int) -> bool:
@@ -231,35 +266,36 @@ def settle_due(
         with store.read() as reading:
             untold = [one for one in part if not reading.is_told(one.notes.user_id, one.episode)]
             decisions = [reading.decision(one.notes.user_id, one.episode.decision_id) for one in untold]
-        outcomes = []
+        outcomes, waiting = [], []
         for one, decision in zip(untold, decisions, strict=True):
             found = outcome_of(one, decision, bars, costs)
             if isinstance(found, Outcome):
                 outcomes.append(found)
+            elif found is not None and found.may_come and not one.gives_up:
+                waiting.append(one)
             else:
-                given_up[found] += 1
+                given_up["no_decision" if found is None else found.reason] += 1
         receipts = recorder.keep(outcomes, now_ms) if outcomes else []
         count += sum(receipt.status in ("created", "quarantined") for receipt in receipts)
         told += len(part) - len(untold)
         for one in part:
-            one.notes.episodes.remove(one.episode)
-            one.notes.changed = True
+            one.notes.conclude(one.episode, one.state if one in waiting else None)
     return Done(count, told, given_up)
 
 
-def outcome_of(due: Due, decision: Decision | None, bars: "Bars", costs: Costs) -> Outcome | str:
-    """Or why there is none and never will be."""
+def outcome_of(due: Due, decision: Decision | None, bars: "Bars", costs: Costs) -> Outcome | Unsettled | None:
+    """Or why there is none: for good, only where no stream leaves hope. None where the decision has gone."""
     if decision is None:
-        return "no_decision"
+        return None
     plan = due.episode.plan(decision.signal.details)
-    reason: str = "no_candles"
+    left: Unsettled | None = None
     for info in due.streams:
         length_ms = INTERVALS[info.stream.interval]
         found = settled(plan, bars.of(info), length_ms, costs)
         if isinstance(found, Settled):
             return as_outcome(due, found, info)
-        reason = found.reason
-    return reason
+        left = found if left is None or not left.may_come else left
+    return left or Unsettled("no_candles")
 
 
 def as_outcome(due: Due, found: Settled, info: StreamInfo) -> Outcome:
@@ -267,7 +303,7 @@ def as_outcome(due: Due, found: Settled, info: StreamInfo) -> Outcome:
     notes = {"settled_by": found.why, "candles": str(info.stream), "episode": [episode.began_at_ms, episode.until_ms]}
     return Outcome(
         user_id=due.notes.user_id,
-        trade_id=f"settled:{episode.decision_id}",
+        trade_id=trade_id_of(episode.decision_id),
         symbol=episode.symbol,
         accepted=False,
         side=episode.side,
@@ -280,6 +316,11 @@ def as_outcome(due: Due, found: Settled, info: StreamInfo) -> Outcome:
         source="settlement",
         ignored={**notes, "not_followed": found.not_followed} if found.not_followed else notes,
     )
+
+
+def trade_id_of(decision_id: str) -> str:
+    name = f"settled:{decision_id}"
+    return name if len(name) <= NAME_LENGTH_MAX else f"settled:sha256:{sha256(decision_id.encode()).hexdigest()}"
 
 
 class Bars:

@@ -1,12 +1,22 @@
 """Outcomes: what is worked out from prices, and what is too good or too bad to be believed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ml_service.domain.outcomes import DAY_MS, FUTURE_MS_MAX, Outcome, completed, implausible
+from ml_service.domain.lessons import lesson_of
+from ml_service.domain.outcomes import (
+    DAY_MS,
+    FUTURE_MS_MAX,
+    Outcome,
+    StoredOutcome,
+    completed,
+    implausible,
+    with_decision,
+)
 from ml_service.errors import InvalidInput
-from tests.builders import NOW_MS, outcome
+from tests.builders import NOW_MS, decision, outcome, signal
 
 
 def sold(**fields: object) -> Outcome:
@@ -108,6 +118,18 @@ def test_an_outcome_is_believed_up_to_the_cap_and_no_further(fields: dict[str, o
 def test_imported_history_may_be_old_but_not_absurd(source: str) -> None:
     assert implausible(outcome(source=source, closed_at_ms=NOW_MS - 900 * DAY_MS), NOW_MS) is None
     assert implausible(outcome(source=source, pnl_percent=-1e6), NOW_MS) == "pnl_percent_implausible"
+
+
+def test_what_was_worked_out_from_candles_is_measured_by_its_percent_alone() -> None:
+    """119 R is a tight stop there and no slip of the pen; losses of 1 R would be left alone to teach."""
+    won = outcome(source="settlement", pnl=None, pnl_percent=11.9)
+    tight = lesson_of(decision(judged=replace(signal(confidence=0.1), details={"price": 100.0, "stop": 99.9})))
+    stored, typed = (StoredOutcome(one, NOW_MS, "none", None, None) for one in (won, replace(won, source="bot")))
+
+    assert with_decision(stored, "decision_id", "d-1", tight).quarantined is None
+    assert with_decision(typed, "decision_id", "d-1", tight).quarantined == "risk_multiple_implausible"
+    assert implausible(replace(won, pnl=119.0, risk=1.0), NOW_MS) is None
+    assert implausible(replace(won, pnl_percent=100.1), NOW_MS) == "pnl_percent_implausible"
 
 
 def test_r_is_known_only_where_profit_and_risk_are() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.lessons import lesson_of
@@ -26,11 +28,14 @@ from ml_service.domain.performance.rejected import rejected_value
 from ml_service.domain.performance.tally import Cut
 from ml_service.domain.types import Action, Decision, Signal
 from ml_service.ports import Period
+from ml_service.settings.model import Settings
 from ml_service.usecases import settle_signals as module
 from ml_service.usecases.adapt import adapt
 from ml_service.usecases.history import histories
+from ml_service.usecases.prune import Ages, prune
 from ml_service.usecases.release_outcome import release_outcome
-from ml_service.usecases.settle_signals import Done, Rules, make_way, settle_signals
+from ml_service.usecases.settle_signals import PATIENCE_MS, Done, Rules, make_way, settle_signals
+from ml_service.web.wire import TRADE_FORM
 from tests.builders import NOW_MS, decision, drawn, outcome, rejected, taken
 from tests.usecases.trading import RULES, evening, trade
 
@@ -351,7 +356,7 @@ def test_the_finest_candles_that_reach_far_enough_are_asked(bare: Desk) -> None:
     assert desk.market.read == [quarters]
 
 
-def test_the_preferred_venue_comes_before_a_finer_interval(desk: Desk) -> None:
+def test_the_venue_that_is_set_is_asked_although_another_is_finer(desk: Desk) -> None:
     kraken = Stream("kraken", "BTCUSDT", "5m")
     desk.show(kraken)
     desk.rules = replace(desk.rules, venue="kraken")
@@ -374,13 +379,106 @@ def test_where_the_finest_have_a_gap_the_coarser_are_asked(bare: Desk) -> None:
     assert desk.stored()["settled:d-1"].outcome.ignored["candles"] == "binance BTCUSDT 1h"
 
 
-def test_where_nobody_can_tell_it_is_given_up_with_the_reason(bare: Desk) -> None:
+def test_a_hole_in_the_candles_is_waited_for_until_it_is_filled(bare: Desk) -> None:
+    desk, whole = bare, rising()
+    hole = (whole.opened_at_ms > BEGIN_MS) & (whole.opened_at_ms <= BEGIN_MS + 5 * MINUTE_MS)
+    desk.market.add(BTC, whole[~hole])
+    desk.decide(refused("d-1"), refused("d-2", action="SELL"))
+
+    assert desk.settle() == Done()
+    desk.market.add(BTC, whole[hole])
+    assert desk.settle() == Done(settled=2)
+    assert desk.stored()["settled:d-1"].outcome.opened_at_ms == BEGIN_MS + MINUTE_MS
+
+
+def test_while_they_wait_candles_are_read_again_only_when_some_were_added(bare: Desk) -> None:
+    desk, whole = bare, rising()
+    hole = whole.opened_at_ms == BEGIN_MS + MINUTE_MS
+    early = whole.opened_at_ms < BEGIN_MS + 2 * DAY_MS
+    desk.market.add(BTC, whole[~hole & early])
+    desk.decide(refused("d-1"))
+
+    for minute in range(5):
+        assert desk.settle(SIGNAL_MS + 13 * HOUR_MS + minute * MINUTE_MS) == Done()
+    desk.market.add(BTC, whole[~early])
+    assert desk.settle() == Done()
+    assert desk.market.read == [BTC]
+
+    # Another stream, that does not know either, and then one that does.
+    desk.show(BTC._replace(venue="kraken"), begin_ms=BEGIN_MS - DAY_MS, days=0.5)
+    kraken = rising(BTC._replace(venue="kraken"))
+    desk.market.add(BTC._replace(venue="kraken"), kraken[~hole])
+    assert desk.settle() == Done()
+    assert desk.settle() == Done()
+    assert desk.market.read[1:] == [BTC, BTC._replace(venue="kraken")]
+    desk.market.add(BTC, whole[hole])
+    assert desk.settle() == Done(settled=1)
+
+
+def test_a_hole_that_nobody_fills_is_given_up_after_a_week_with_the_reason(bare: Desk) -> None:
     desk, whole = bare, rising()
     desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS])
     desk.decide(refused("d-1"))
+    last_ms = SIGNAL_MS + 12 * HOUR_MS + 7 * DAY_MS
 
-    assert desk.settle().given_up == {"gap_over_entry": 1}
     assert desk.settle() == Done()
+    assert desk.settle(last_ms) == Done()
+    assert desk.settle(last_ms + 1).given_up == {"gap_over_entry": 1}
+    assert desk.settle(last_ms + 2) == Done()
+    assert desk.stored() == {}
+
+
+def test_a_report_ends_the_waiting_too(bare: Desk) -> None:
+    desk, whole = bare, rising()
+    hole = whole.opened_at_ms == BEGIN_MS + MINUTE_MS
+    desk.market.add(BTC, whole[~hole])
+    desk.decide(refused("d-1"))
+    desk.settle()
+    desk.report(outcome("own", decision_id="d-1", accepted=False))
+
+    desk.market.add(BTC, whole[hole])
+
+    assert desk.settle() == Done(told=1)
+    assert set(desk.stored()) == {"own"}
+
+
+def test_while_one_waits_the_next_episode_of_its_symbol_is_settled(bare: Desk) -> None:
+    desk, whole = bare, rising()
+    desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + MINUTE_MS])
+    desk.decide(refused("d-1"), refused("d-2", SIGNAL_MS + 13 * HOUR_MS))
+    desk.settle(REFUSED_DUE_MS)
+    desk.decide(refused("d-3", SIGNAL_MS + 14 * HOUR_MS))
+
+    assert desk.settle() == Done(settled=1)
+    assert set(desk.stored()) == {"settled:d-2"}
+
+
+def test_candles_of_another_price_settle_nothing(desk: Desk) -> None:
+    """The signal saw 40,000 where the candles of that name stand at 100: it is another instrument."""
+    desk.decide(refused("d-1", price=40_000.0, stop=39_000.0))
+
+    assert desk.settle().given_up == {"another_price": 1}
+    assert desk.stored() == {}
+
+
+def test_where_one_venue_has_another_price_the_next_is_asked(desk: Desk) -> None:
+    hours = Stream("kraken", "BTCUSDT", "1h")
+    thousands = rising(hours)
+    prices = {name: 400.0 * getattr(thousands, name) for name in ("open", "high", "low", "close")}
+    desk.market.add(hours, replace(thousands, **prices))
+    desk.decide(refused("d-1", price=40_000.0, stop=39_000.0))
+
+    assert desk.settle().settled == 1
+    assert desk.stored()["settled:d-1"].outcome.ignored["candles"] == "kraken BTCUSDT 1h"
+    assert "not_followed" not in desk.stored()["settled:d-1"].outcome.ignored
+
+
+def test_where_a_venue_is_set_no_other_settles(desk: Desk) -> None:
+    desk.rules = replace(desk.rules, venue="kraken")
+    desk.decide(refused("d-1"))
+
+    assert desk.settle() == Done()
+    assert desk.settle(SIGNAL_MS + 8 * DAY_MS).given_up == {"no_candles": 1}
     assert desk.stored() == {}
 
 
@@ -404,6 +502,36 @@ def test_of_too_many_that_wait_the_oldest_are_given_up_and_counted(desk: Desk, m
     assert desk.settle(SIGNAL_MS + 8 * DAY_MS).given_up == {"no_candles": 3}
 
 
+def test_what_has_a_hole_in_its_candles_makes_way_for_what_has_not(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 2)
+    desk, whole = bare, rising()
+    desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + HOUR_MS])
+    desk.decide(
+        rejected("other", SIGNAL_MS, symbol="ETHUSDT"), refused("hole", BEGIN_MS + HOUR_MS - 1, horizon_minutes=60)
+    )
+    desk.settle(SIGNAL_MS + 3 * HOUR_MS)
+
+    desk.decide(refused("third", SIGNAL_MS + 3 * HOUR_MS))
+
+    assert desk.settle(SIGNAL_MS + 16 * HOUR_MS) == Done(settled=1, given_up=Counter(too_many=1))
+    assert set(desk.stored()) == {"settled:third"}
+    desk.show(BTC._replace(symbol="ETHUSDT"))
+    assert desk.settle(SIGNAL_MS + 16 * HOUR_MS).settled == 1
+
+
+def test_what_was_tried_before_is_tried_again_after_what_never_was(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EPISODES_MAX", 1)
+    desk, whole = bare, rising()
+    desk.market.add(BTC, whole[whole.opened_at_ms != BEGIN_MS + HOUR_MS])
+    desk.decide(refused("hole", BEGIN_MS + HOUR_MS - 1, horizon_minutes=60), refused("later", BEGIN_MS + 3 * HOUR_MS))
+    assert desk.settle(SIGNAL_MS + 3 * HOUR_MS) == Done()
+
+    desk.market.add(BTC, rising(days=1, begin_ms=BEGIN_MS - DAY_MS))
+
+    assert desk.settle().settled == 1
+    assert set(desk.stored()) == {"settled:later"}
+
+
 def test_candles_of_a_symbol_are_read_once_for_all(desk: Desk) -> None:
     ether = Stream("binance", "ETHUSDT", "1m")
     desk.show(ether)
@@ -420,6 +548,87 @@ def test_without_any_candles_nothing_is_read_or_noted(bare: Desk) -> None:
     assert bare.settle() == Done()
     with bare.store.read() as reading:
         assert reading.cursor("settle_signals:ada") is None
+
+
+# Names
+
+
+@pytest.mark.parametrize("length", [120, 121, 128])
+def test_its_name_fits_where_trades_are_named_however_long_its_decision_s_is(desk: Desk, length: int) -> None:
+    long, other = "d" * length, "d" * (length - 1) + "e"
+    desk.decide(refused(long), refused(other, action="SELL"))
+
+    assert desk.settle() == Done(settled=2)
+    forget(desk)
+    assert desk.settle().settled == 0
+
+    before = desk.stored()
+    assert len(before) == 2
+    assert all(TRADE_FORM.fullmatch(name) for name in before)
+    assert all(name.startswith("settled:") for name in before)
+    assert (f"settled:{long}" in before) is (length == 120)
+    desk.report(outcome("own", decision_id=long))
+    (gone,) = (one for one in desk.stored().values() if one.superseded_by == "own")
+    assert gone.matched_decision_id == long
+
+
+# What teaches
+
+
+@pytest.mark.parametrize(("action", "multiple"), [("BUY", 118), ("SELL", -2.2)])
+def test_a_winner_with_a_tight_stop_teaches_like_a_loser_with_one(desk: Desk, action: Action, multiple: float) -> None:
+    """Kept apart, the winners would be missing among what is learned from, and the losers not."""
+    stop = 99.9 if action == "BUY" else 100.1
+    desk.decide(refused("d-1", action=action, price=100.0, stop=stop))
+
+    desk.settle(REFUSED_DUE_MS)
+
+    (found,) = desk.stored().values()
+    assert found.quarantined is None
+    assert found.r(None) == pytest.approx(multiple, abs=1.0)
+
+
+def test_a_settled_result_beyond_belief_is_doubted_all_the_same(bare: Desk) -> None:
+    bare.show(per_hour=10.0)
+    bare.decide(refused("d-1", price=100.0, stop=99.9))
+
+    bare.settle(REFUSED_DUE_MS)
+
+    (found,) = bare.stored().values()
+    assert found.quarantined == "pnl_percent_implausible"
+
+
+# Decisions
+
+
+def test_what_a_journal_kept_while_the_database_was_away_is_found(desk: Desk) -> None:
+    """Nobody decides past it meanwhile, so it lies before everything that comes later."""
+    desk.decide(refused("d-1"))
+    desk.settle(SIGNAL_MS + HOUR_MS)
+    desk.settle(SIGNAL_MS + 16 * HOUR_MS)
+
+    desk.decide(refused("d-2", SIGNAL_MS + 13 * HOUR_MS), refused("d-3", SIGNAL_MS + 15 * HOUR_MS, action="SELL"))
+    desk.settle(SIGNAL_MS + 28 * HOUR_MS)
+
+    assert set(desk.stored()) == {"settled:d-1", "settled:d-2", "settled:d-3"}
+
+
+def test_by_the_usual_ages_a_waiting_episode_keeps_its_decision(bare: Desk) -> None:
+    """Thinning keeps the first decision of each horizon on a grid; an episode may begin with any other."""
+    desk, settings = bare, Settings()
+    ages = Ages(**settings.retention.model_dump(), horizon_minutes=settings.settlement.horizon_minutes)
+    desk.show(days=0.1)
+    grid = [refused(f"d-{hour}", SIGNAL_MS + hour * HOUR_MS, horizon_minutes=120) for hour in range(4)]
+    late = taken("d-5", SIGNAL_MS + 5 * HOUR_MS)
+    last_ms = SIGNAL_MS + 5 * HOUR_MS + 12 * HOUR_MS + 24 * HOUR_MS + PATIENCE_MS
+    desk.decide(*grid, late, refused("d-99", last_ms))
+    desk.settle(SIGNAL_MS + DAY_MS)
+
+    prune(ages, retention=SqlRetention(desk.database), now_ms=last_ms)
+    desk.show()
+
+    assert desk.settle(last_ms).given_up == {}
+    assert set(desk.stored()) == {"settled:d-0", "settled:d-2", "settled:d-5"}
 
 
 # Rounds

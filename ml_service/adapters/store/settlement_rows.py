@@ -12,13 +12,15 @@ from ml_service.adapters.store.paging import page_of
 from ml_service.adapters.store.supersession import supersede
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.writer import find_decision_row
-from ml_service.domain.market.episodes import Episode, Judged, horizon_of
+from ml_service.domain.market.episodes import HORIZON_MINUTES_MAX, MINUTE_MS, Episode, Judged, horizon_of
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 from ml_service.domain.types import ANY_SYMBOL
 from ml_service.ports import Page
 
 REFUSED = ("limit_missed", "parameter_missing")
 """Codes of what the gate itself refused; the kill switch and a HOLD say nothing about a signal."""
+
+HORIZON_MS_MAX = round(HORIZON_MINUTES_MAX * MINUTE_MS)
 
 d, o = t.decisions.c, t.outcomes.c
 
@@ -70,14 +72,16 @@ class SettlementReading(Look):
         if decided is None:
             return None
         judged = judged_from(decided)
-        at_ms, horizon_ms = judged.at_ms, horizon_of(judged, horizon_minutes)
+        # A bot that names horizons may name another each time, and the episode is as long as the first of its decisions
+        # said. Where none is named, months of outcomes are not worth walking through for every report.
+        at_ms, names = judged.at_ms, judged.horizon_minutes is not None
+        horizon_ms = HORIZON_MS_MAX if names else horizon_of(judged, horizon_minutes)
         query = (
             select(t.outcomes)
             .where(
                 o.user_id == user_id,
                 o.symbol == decided["symbol"],
-                # Closed after the episode began, and soon after the horizon of its last take. A bot that names another
-                # horizon each time is not worth walking through months of outcomes for every report.
+                # Closed after the episode began, and soon after the horizon of its last take.
                 o.effective_at_ms >= at_ms - horizon_ms,
                 o.effective_at_ms <= at_ms + 2 * horizon_ms + DAY_MS,
                 o.source == "settlement",

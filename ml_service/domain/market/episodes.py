@@ -1,7 +1,8 @@
 """Episodes: a bot asks about one signal again and again, and all of it is one piece of evidence.
 
 An episode begins with a decision of a user on a symbol and a side, and takes in all that follow within its horizon. It
-is spoken for by its first take, else by its first decision.
+is spoken for by its first take, else by its first decision. How long it lasts is what its first decision names; where a
+bot names another horizon each time, a shorter one makes no new episode within it, and none is longer than thirty days.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from ml_service.domain.market.settlement import Plan, Side
 
 MINUTE_MS = 60_000
 HORIZON_MINUTES_MAX = 43_200.0
-"""Thirty days: as long as whole decisions are kept. A signal that names more is settled after that."""
+"""Thirty days; a signal that names more is settled after that."""
 
 
 class Judged(NamedTuple):
@@ -37,6 +38,8 @@ class Episode(NamedTuple):
     at_ms: int
     horizon_ms: int
     taken: bool
+    tried: str = ""
+    """Candles that could not tell, as they were then."""
 
     def due_at_ms(self, silent_ms: int) -> int:
         """After its horizon; what was taken leaves the bot some more time to report it."""

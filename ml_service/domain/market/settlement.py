@@ -15,7 +15,7 @@ Why = Literal["stop", "target", "horizon"]
 PRESENT_MIN = 0.9
 """Of the bars on the way. Some venues leave a minute without a trade out; what a longer hole hides nobody knows."""
 PRICE_RATIO_MAX = 2.0
-"""Beyond it, the signal's own price is that of another instrument or unit, and so are its stop and its target."""
+"""Beyond it, the signal's own price is that of another instrument or unit: these candles tell nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,14 @@ class Unsettled:
         "gap_over_entry",
         "gap_on_the_way",
         "gap_over_exit",
+        "another_price",
         "no_price",
     ]
 
     @property
     def may_come(self) -> bool:
-        """Whether candles that are still to come could settle it."""
-        return self.reason in ("no_candles", "candles_end_early")
+        """Whether candles that are still to come could settle it; a hole may be filled."""
+        return self.reason in ("no_candles", "candles_end_early", "gap_over_entry", "gap_on_the_way", "gap_over_exit")
 
 
 def settled(plan: Plan, candles: Candles, interval_ms: int, costs: Costs) -> Settled | Unsettled:
@@ -94,6 +95,8 @@ def settled(plan: Plan, candles: Candles, interval_ms: int, costs: Costs) -> Set
     entry = float(candles.open[first])
     if not 0.0 < entry < math.inf:
         return Unsettled("no_price")
+    if plan.price is not None and not entry / PRICE_RATIO_MAX <= plan.price <= entry * PRICE_RATIO_MAX:
+        return Unsettled("another_price")
 
     stop, target, not_followed = levels(plan, entry)
     found = touched(plan.side, stop, target, candles.open[part], candles.high[part], candles.low[part])
@@ -129,12 +132,8 @@ def entered_at_ms(plan: Plan, interval_ms: int) -> int:
 def levels(plan: Plan, entry: float) -> tuple[float | None, float | None, tuple[str, ...]]:
     """Stop and target as far as they make sense, and why not."""
     given = [(name, level) for name, level in (("stop", plan.stop), ("target", plan.target)) if level is not None]
-    price = plan.price
-    if price is not None and not entry / PRICE_RATIO_MAX <= price <= entry * PRICE_RATIO_MAX:
-        note = f"the signal's price {price:g} is not that of the candles, {entry:g}"
-        return None, None, tuple(f"{name}: {note}" for name, _ in given)
     # By the price that the signal saw: a market that had left the stop behind before the entry is no mistake of its.
-    reference = entry if price is None else price
+    reference = entry if plan.price is None else plan.price
     sense: dict[str, float] = {}
     complaints = []
     for name, level in given:

@@ -159,6 +159,27 @@ def test_what_was_worked_out_for_an_episode_is_found_by_any_of_its_decisions(
     assert (stored.outcome.trade_id if stored else None) == ("settled:first" if found else None)
 
 
+def test_it_is_found_whatever_horizon_the_decision_itself_names(database: Database, store: SqlStore) -> None:
+    """A bot may name another each time; the episode lasts as long as the first of its decisions said."""
+    days, length_ms = 24 * 60, 10 * 24 * HOUR_MS
+    write(
+        database,
+        asked("first", horizon_minutes=10 * days),
+        asked("brief", 60, horizon_minutes=5),
+        asked("late", 9 * days, horizon_minutes=5),
+        asked("after", 10 * days, horizon_minutes=10 * days),
+    )
+    own = settled("first", closed_at_ms=NOW_MS + length_ms, ignored={"episode": [NOW_MS, NOW_MS + length_ms]})
+    early = settled("other", side="SELL", closed_at_ms=NOW_MS + HOUR_MS)
+    report(database, own, early, at_ms=LATER_MS + length_ms)
+
+    with store.read() as reading:
+        found = {name: reading.settled_for("ada", name, 60.0) for name in ("first", "brief", "late", "after")}
+
+    names = {name: one.outcome.trade_id if one else None for name, one in found.items()}
+    assert names == {"first": "settled:first", "brief": "settled:first", "late": "settled:first", "after": None}
+
+
 def test_what_gave_way_is_found_no_more(database: Database, store: SqlStore) -> None:
     write(database, asked("first"), asked("last", 59))
     report(database, settled("first"), outcome("own", decision_id="last", accepted=False), at_ms=LATER_MS)

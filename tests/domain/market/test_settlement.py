@@ -147,13 +147,18 @@ def test_a_stop_that_the_market_passed_before_the_entry_closes_at_once() -> None
     assert found.pnl_percent == pytest.approx(-0.12)
 
 
-def test_levels_of_another_unit_are_left_out_and_told() -> None:
-    """The bot trades lots of a thousand; its stop is a thousand times the price here."""
-    found = result(plan(price=100_000.0, stop=95_000.0, target=105_000.0), bars(FLAT, FLAT, FLAT))
+@pytest.mark.parametrize("price", [100_000.0, 200.1, 49.9, 0.1])
+def test_candles_of_another_price_are_of_another_instrument(price: float) -> None:
+    """Or of another unit; its stop and its target mean nothing here, and neither does what became of it."""
+    candles = bars(FLAT, FLAT, FLAT)
 
-    assert found.why == "horizon"
-    assert found.not_followed[0] == "stop: the signal's price 100000 is not that of the candles, 100"
-    assert len(found.not_followed) == 2
+    assert reason(plan(price=price, stop=0.95 * price), candles) == "another_price"
+    assert reason(plan("SELL", price=price), candles) == "another_price"
+
+
+@pytest.mark.parametrize("price", [200.0, 101.0, 50.0, None])
+def test_a_price_that_the_market_may_have_left_since_is_the_same_instrument_s(price: float | None) -> None:
+    assert result(replace(plan(), price=price), bars(FLAT, FLAT, FLAT)).why == "horizon"
 
 
 def test_what_cannot_be_known_is_not_guessed() -> None:
@@ -174,8 +179,9 @@ def test_what_cannot_be_known_is_not_guessed() -> None:
 
 
 def test_what_more_candles_could_settle_is_told_apart() -> None:
-    assert [Unsettled(one).may_come for one in ("no_candles", "candles_end_early")] == [True, True]
-    assert [Unsettled(one).may_come for one in ("gap_over_entry", "gap_over_exit", "no_price")] == [False] * 3
+    assert all(Unsettled(one).may_come for one in ("no_candles", "candles_end_early"))
+    assert all(Unsettled(one).may_come for one in ("gap_over_entry", "gap_on_the_way", "gap_over_exit"))
+    assert not any(Unsettled(one).may_come for one in ("bars_too_long", "another_price", "no_price"))
 
 
 def test_a_level_that_was_touched_needs_no_candles_beyond() -> None:
