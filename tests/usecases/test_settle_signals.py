@@ -613,10 +613,12 @@ def test_what_a_journal_kept_while_the_database_was_away_is_found(desk: Desk) ->
     assert set(desk.stored()) == {"settled:d-1", "settled:d-2", "settled:d-3"}
 
 
-def test_by_the_usual_ages_a_waiting_episode_keeps_its_decision(bare: Desk) -> None:
+@pytest.mark.parametrize("days", [30, 1])
+def test_a_waiting_episode_keeps_its_decision(bare: Desk, days: int) -> None:
     """Thinning keeps the first decision of each horizon on a grid; an episode may begin with any other."""
     desk, settings = bare, Settings()
     ages = Ages(**settings.retention.model_dump(), horizon_minutes=settings.settlement.horizon_minutes)
+    ages = replace(ages, decisions_days=days)
     desk.show(days=0.1)
     grid = [refused(f"d-{hour}", SIGNAL_MS + hour * HOUR_MS, horizon_minutes=120) for hour in range(4)]
     late = taken("d-5", SIGNAL_MS + 5 * HOUR_MS)

@@ -8,6 +8,7 @@ from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.partitions import ensure_partitions
+from ml_service.adapters.store.settlement_rows import awaited
 
 NAMES_AT_ONCE = 1_000
 
@@ -25,7 +26,7 @@ class SqlRetention:
 
     def thin_decisions(self, before_ms: int, horizon_ms: int, rows: int) -> int:
         """Keep one decision per user, symbol, side and horizon: the first take, else the first. What an outcome
-        belongs to stays as well. Answers how many were looked at: 0 once the round is done."""
+        belongs to or settlement waits with stays as well. Answers how many were looked at: 0 once the round is done."""
         if self._users is None:
             self._users = self._all_users()
         while self._users:
@@ -112,7 +113,7 @@ class SqlRetention:
                 .where(d.user_id == user_id, d.evaluated_at_ms >= begin, d.evaluated_at_ms < begin + horizon_ms)
                 .order_by(d.evaluated_at_ms, d.decision_id)
             ).all()
-            spoken_for: set[str | None] = set()
+            spoken_for: set[str | None] = {*awaited(connection, user_id)}
             for start in range(0, len(found), NAMES_AT_ONCE):
                 names = [row.decision_id for row in found[start : start + NAMES_AT_ONCE]]
                 spoken_for |= set(

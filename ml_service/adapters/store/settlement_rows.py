@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import exists, func, or_, select, tuple_
+from sqlalchemy import Connection, exists, func, or_, select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, outcome_from
@@ -92,6 +92,13 @@ class SettlementReading(Look):
         )
         rows = self._connection.execute(query).mappings()
         return next((outcome_from(row) for row in rows if covers(row, at_ms)), None)
+
+
+def awaited(connection: Connection, user_id: str) -> set[str]:
+    """The decisions that speak for episodes without a result yet."""
+    name = t.cursors.c.name == f"settle_signals:{user_id}"
+    kept = connection.execute(select(t.cursors.c.value).where(name)).scalar()
+    return {Episode(*fields).decision_id for fields in orjson.loads(kept)["episodes"]} if kept else set()
 
 
 class SettlementWriting(SettlementReading, Transaction):
