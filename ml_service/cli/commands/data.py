@@ -48,6 +48,7 @@ def import_(
     until: Annotated[str | None, typer.Option(help="Up to when.")] = None,
     url: Annotated[str | None, typer.Option(help="Another address of the exchange.")] = None,
     user: Annotated[str | None, typer.Option(help="Whose trades these are.")] = None,
+    shorts: Annotated[bool, typer.Option("--shorts", help="Fills may sell what was not bought before.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Read and report; keep nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def import_(
 
     if interval is not None:
         interval_ms(interval)
-    run = Run(load_settings(), dry_run)
+    run = Run(load_settings(), dry_run, shorts)
     begin_ms, end_ms = (moment(text, run.now_ms()) if text is not None else None for text in (since, until))
     given = Given(
         venue=venue.lower() if venue else None,
