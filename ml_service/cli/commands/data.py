@@ -195,12 +195,17 @@ def check(stream: StreamWord, as_json: Json = False) -> None:
     """What is wrong with the candles of a stream. The exit status is 3 where something is."""
     from dataclasses import asdict
 
-    from ml_service.cli.importing.report import StreamReport, quality_lines
+    from ml_service.cli.importing.report import quality_lines
+    from ml_service.cli.importing.tally import Tally
     from ml_service.cli.wiring import open_market
+    from ml_service.domain.market.intervals import interval_ms
 
     with open_market(load_settings()) as market:
         info = stream_named(stream, market)
-        known = StreamReport(info.stream, parts=list(market.candles(info.stream))).quality()
+        tally = Tally(interval_ms(info.stream.interval))
+        for part in market.candles(info.stream):
+            tally.add(part)
+        known = tally.quality()
     if as_json:
         say_json({**info.stream._asdict(), "sound": known.is_sound, **asdict(known)})
     else:

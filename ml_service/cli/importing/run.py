@@ -120,7 +120,7 @@ class Run:
         report.repeated += bars.repeated
         report.contradicted += bars.contradicted
         candles = between(bars.candles, since, until)
-        report.parts.append(candles)
+        report.tally.add(candles, again=lambda: between(read_bars(found, given).candles, since, until))
         self._take(report, iter([candles]), bars.volume_unit, lambda done: done / max(1, len(candles)))
 
     # ---- the exchange
@@ -153,7 +153,7 @@ class Run:
         def pages() -> Iterator[Candles]:
             for begin, stop in ranges:
                 for page in asked.pages(listed, begin, stop if stop < end else until, self.now_ms):
-                    report.parts.append(page.candles)
+                    report.tally.add(page.candles)
                     report.done += unclosed(page.unclosed)
                     yield page.candles
 
@@ -164,7 +164,7 @@ class Run:
                 report,
                 pages(),
                 listed.volume_unit,
-                lambda _: (int(report.parts[-1].opened_at_ms[-1:].sum()) - begin_ms) / length,
+                lambda _: ((report.tally.last_ms or begin_ms) - begin_ms) / length,
             )
         except (Conflict, Unavailable) as error:
             # What came before is kept, and the report tells of it.

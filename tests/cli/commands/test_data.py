@@ -426,7 +426,7 @@ def test_bars_that_are_wrong_in_the_store_are_told_by_the_exit_status(
     typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed("data", "import", str(archive(tmp_path, bars())))
-    wrong = "ml_service.cli.importing.report.quality"
+    wrong = "ml_service.cli.importing.tally.quality"
     monkeypatch.setattr(wrong, lambda told, length: quality(upside_down(told), length))
 
     ended = typed("data", "check", "BTCUSDT")
