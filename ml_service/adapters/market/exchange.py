@@ -6,20 +6,22 @@ ccxt takes long to load and a good deal of memory: it is imported where an excha
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
-from ml_service.adapters.market.found import Bars, Found, Given, VolumeUnit, perpetual_venue
+from ml_service.adapters.market.found import Bars, Found, Given, VolumeUnit, as_signals_name, perpetual_venue
 from ml_service.adapters.market.json_bars import bars_of
 from ml_service.domain.market.candles import Candles, Stream
 from ml_service.domain.market.intervals import interval_ms
 from ml_service.errors import InvalidInput, Unavailable
 
 BARS_PER_PAGE = 1000
+BARS_PER_PAGE_UNTOLD = 100
+"""Of an exchange whose limit ccxt does not know: every one gives so many."""
 ATTEMPTS_MAX = 8
 PAUSE_S_MAX = 60.0
 RETRY_AFTER_S_MAX = 600.0
@@ -47,6 +49,8 @@ class Listed:
     """As the exchange calls it."""
     kind: str
     volume_unit: VolumeUnit
+    bars_per_page: int = BARS_PER_PAGE
+    """So many are asked for at once, and never more than the exchange gives: it would leave out the rest unsaid."""
 
 
 class Exchange:
@@ -81,9 +85,14 @@ class Exchange:
         has_spot = any(one.get("spot") for one in markets.values()) or self._api.id == "binance"
         venue = perpetual_venue(self._api.id) if has_spot and not market.get("spot") else self._api.id
         kind = "spot" if market.get("spot") else "linear" if market.get("linear") else "inverse"
-        stream = Stream(venue, f"{market['base']}{market['quote']}", interval)
+        stream = Stream(venue, as_signals_name(market["symbol"]), interval)
         unit: VolumeUnit = "base" if kind == "spot" or self._api.id.startswith("binance") else "unknown"
-        return Listed(stream, market["symbol"], market["id"], kind, "unknown" if kind == "inverse" else unit)
+        unit = "unknown" if kind == "inverse" else unit
+        listed = Listed(stream, market["symbol"], market["id"], kind, unit)
+        if self._tells_the_next(listed):
+            return listed
+        told = self._api.feature_value(market["symbol"], "fetchOHLCV", "limit")
+        return replace(listed, bars_per_page=min(BARS_PER_PAGE, int(told or BARS_PER_PAGE_UNTOLD)))
 
     def pages(self, listed: Listed, since_ms: int, until_ms: int | None, now_ms: Callable[[], int]) -> Iterator[Page]:
         """Bars that open in [since, until), in the order of time; the bar that is not closed yet is left out."""
@@ -98,7 +107,8 @@ class Exchange:
             if len(candles) == 0:
                 if len(told) > end or self._tells_the_next(listed):
                     return
-                cursor += BARS_PER_PAGE * length
+                # No further than was asked about.
+                cursor += listed.bars_per_page * length
                 continue
             closed = int(np.searchsorted(candles.opened_at_ms, now_ms() - length, side="right"))
             yield Page(candles[:closed], len(candles) - closed)
@@ -115,11 +125,11 @@ class Exchange:
         if self._tells_the_next(listed):
             ask = getattr(self._api, PLAIN_KLINES[listed.kind])
             request = {"symbol": listed.id, "interval": listed.stream.interval}
-            rows = self._asked(lambda: ask({**request, "startTime": since_ms, "limit": BARS_PER_PAGE}), what)
+            rows = self._asked(lambda: ask({**request, "startTime": since_ms, "limit": listed.bars_per_page}), what)
         else:
             interval = listed.stream.interval
             rows = self._asked(
-                lambda: self._api.fetch_ohlcv(listed.name, interval, since=since_ms, limit=BARS_PER_PAGE), what
+                lambda: self._api.fetch_ohlcv(listed.name, interval, since=since_ms, limit=listed.bars_per_page), what
             )
         if not isinstance(rows, list):
             raise Unavailable(f"{self._api.id} answered for {what} with something that is no list")

@@ -169,6 +169,11 @@ def symbol_in(words: list[str]) -> str | None:
     return None
 
 
+def as_signals_name(text: str) -> str:
+    """BTC/USDT:USDT becomes BTCUSDTUSDT: what a bot that names its signals so will ask for."""
+    return "".join(sign for sign in text.upper() if sign not in "/-_:")
+
+
 def perpetual_venue(exchange: str) -> str:
     """Spot and perpetual of one exchange are different markets, so they are two venues."""
     return "binanceusdm" if exchange == "binance" else f"{exchange}perp"

@@ -26,7 +26,8 @@ def named(path: Path) -> Pair | None:
     if found is None:
         return None
     base, quote, settled_in, interval, kind = found.groups()
-    return Pair(f"{base}{quote}".upper(), interval, settled_in is not None or kind == "futures", kind)
+    # As a signal for BTC/USDT:USDT names it once its signs are gone: BTCUSDTUSDT.
+    return Pair(f"{base}{quote}{settled_in or ''}".upper(), interval, settled_in is not None or kind == "futures", kind)
 
 
 def venue_of(path: Path, pair: Pair) -> str | None:

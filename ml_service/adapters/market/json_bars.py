@@ -16,7 +16,8 @@ from ml_service.adapters.market.times import moments
 from ml_service.domain.market.candles import Floats
 from ml_service.errors import InvalidInput
 
-BYTES_MAX = 512 << 20
+BYTES_MAX = 128 << 20
+"""JSON is parsed whole, into objects that take ten times its length."""
 SHORT = {"open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
 LONG = SHORT | {"quote_volume": 7, "taker_buy": 9}
 LENGTHS = {6: SHORT, 12: LONG}

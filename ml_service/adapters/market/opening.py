@@ -95,7 +95,10 @@ def verify_checksum(path: Path) -> None:
 def whole(path: Path, bytes_max: int) -> bytes:
     content = first_bytes(path, bytes_max + 1)
     if len(content) > bytes_max:
-        raise InvalidInput.at("file", f"{path}: larger than {bytes_max} bytes; split it, or use CSV or Parquet")
+        limit = f"{bytes_max >> 20} MB" if bytes_max >= 1 << 20 else f"{bytes_max} bytes"
+        raise InvalidInput.at(
+            "file", f"{path}: larger than {limit}, the most that is read at once; split it, or write candles as Parquet"
+        )
     return content
 
 

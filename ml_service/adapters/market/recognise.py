@@ -36,6 +36,8 @@ ENDINGS = (".csv", ".csv.gz", ".zip", ".txt", ".parquet", ".feather", ".json", "
 DELIMITERS = ",;\t|"
 STEPS_TO_TELL = 3
 """Fewer bars may all stand at gaps."""
+STRAY_MAX = 0.01
+"""Of the bars, off the grid of their interval."""
 
 
 def survey(path: Path, given: Given) -> Iterator[Found | Skipped | Damaged]:
@@ -229,20 +231,35 @@ def read_bars(found: Found, given: Given) -> Bars:
     return read_table(found, given)
 
 
-def interval_seen(found: Found, bars: Bars) -> str:
-    """The name's, where the bars do not speak against it; else the one at which most of them stand apart."""
-    steps = np.diff(bars.candles.opened_at_ms)
-    lengths, counts = np.unique(steps, return_counts=True)
-    usual = interval_of(int(lengths[np.argmax(counts)])) if lengths.size else None
+def interval_seen(found: Found, bars: Bars, said: str | None = None) -> str:
+    """What somebody said, else the name's, as long as the bars do not speak against it; else the bars' own: they stand
+    on its grid, and the nearest stand just so far apart."""
+    opened = bars.candles.opened_at_ms
+    lengths = np.unique(np.diff(opened))
+    shortest = int(lengths[0]) if lengths.size else 0
+    apart = f"{interval_of(shortest) or f'{shortest} ms'}"
     if found.interval is None:
-        if usual is None:
+        own = interval_of(shortest)
+        if own is None or np.any(opened % shortest):
+            seen = f"they stand {apart} apart and more, and not on that grid" if lengths.size else "there are too few"
             raise InvalidInput.at(
-                "interval", f"{found.path}: neither its name nor its bars tell their length; say it with --interval"
+                "interval",
+                f"{found.path}: neither its name nor its bars tell their length ({seen}); say it with --interval",
             )
-        return usual
-    if len(steps) >= STEPS_TO_TELL and interval_ms(found.interval) not in lengths:
-        apart = usual or f"{int(lengths[np.argmax(counts)])} ms"
-        raise InvalidInput.at(
-            "interval", f"{found.path}: said to hold {found.interval} candles, but most stand {apart} apart"
-        )
+        return own
+    length = interval_ms(found.interval)
+    stray = int(np.count_nonzero(opened % length))
+    # One odd bar is refused for itself; many show that these are bars of another length.
+    if len(opened) > STEPS_TO_TELL and stray > max(1, STRAY_MAX * len(opened)):
+        raise contradiction(found, f"{stray} of {len(opened)} bars are not on its grid, some stand {apart} apart")
+    steps = np.diff(opened[opened % length == 0]) if stray else np.diff(opened)
+    if said is None and len(steps) >= STEPS_TO_TELL and int(steps.min()) != length:
+        raise contradiction(found, f"its bars stand {apart} apart and more")
     return found.interval
+
+
+def contradiction(found: Found, seen: str) -> InvalidInput:
+    return InvalidInput.at(
+        "interval",
+        f"{found.path}: said to hold {found.interval} candles, but {seen}; say which is true with --interval",
+    )

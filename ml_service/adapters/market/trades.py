@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from ml_service.adapters.market.found import Found, Given
+from ml_service.adapters.market.found import Found, Given, as_signals_name
 from ml_service.adapters.market.json_bars import parsed
 from ml_service.adapters.market.opening import whole
 from ml_service.adapters.market.tables import plain
@@ -22,7 +22,8 @@ from ml_service.domain.outcomes import Outcome
 from ml_service.domain.types import Trade
 from ml_service.errors import InvalidInput
 
-BYTES_MAX = 512 << 20
+BYTES_MAX = 128 << 20
+"""A table of trades is read whole."""
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "trade_id": ("tradeid", "id", "positionid", "ticket"),
@@ -174,10 +175,7 @@ def identity(*parts: Any) -> str:
 
 
 def symbol_of(text: str) -> str:
-    """As signals name it, without the currency that a perpetual is settled in."""
-    symbol = str(text).partition(":")[0].upper()
-    for sign in "/-_":
-        symbol = symbol.replace(sign, "")
+    symbol = as_signals_name(str(text))
     if not symbol.replace(".", "").isalnum():
         raise ValueError(f'symbol: expected letters and digits such as BTCUSDT, found "{text}"')
     return symbol

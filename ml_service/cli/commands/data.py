@@ -48,6 +48,7 @@ def import_(
     until: Annotated[str | None, typer.Option(help="Up to when.")] = None,
     url: Annotated[str | None, typer.Option(help="Another address of the exchange.")] = None,
     user: Annotated[str | None, typer.Option(help="Whose trades these are.")] = None,
+    shorts: Annotated[bool, typer.Option("--shorts", help="Fills may sell what was not bought before.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Read and report; keep nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def import_(
 
     if interval is not None:
         interval_ms(interval)
-    run = Run(load_settings(), dry_run)
+    run = Run(load_settings(), dry_run, shorts)
     begin_ms, end_ms = (moment(text, run.now_ms()) if text is not None else None for text in (since, until))
     given = Given(
         venue=venue.lower() if venue else None,
@@ -194,12 +195,17 @@ def check(stream: StreamWord, as_json: Json = False) -> None:
     """What is wrong with the candles of a stream. The exit status is 3 where something is."""
     from dataclasses import asdict
 
-    from ml_service.cli.importing.report import StreamReport, quality_lines
+    from ml_service.cli.importing.report import quality_lines
+    from ml_service.cli.importing.tally import Tally
     from ml_service.cli.wiring import open_market
+    from ml_service.domain.market.intervals import interval_ms
 
     with open_market(load_settings()) as market:
         info = stream_named(stream, market)
-        known = StreamReport(info.stream, parts=list(market.candles(info.stream))).quality()
+        tally = Tally(interval_ms(info.stream.interval))
+        for part in market.candles(info.stream):
+            tally.add(part)
+        known = tally.quality()
     if as_json:
         say_json({**info.stream._asdict(), "sound": known.is_sound, **asdict(known)})
     else:

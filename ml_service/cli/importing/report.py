@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
-from ml_service.domain.market.candles import Candles, Stream, candles_of
+from ml_service.cli.importing.tally import Tally
+from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.intervals import interval_ms
-from ml_service.domain.market.quality import Found, Quality, quality
+from ml_service.domain.market.quality import Found, Quality
 from ml_service.usecases.import_candles import Imported
 from ml_service.web.wire import iso
 
@@ -29,7 +28,11 @@ class StreamReport:
     done: Imported = field(default_factory=Imported)
     repeated: int = 0
     contradicted: list[int] = field(default_factory=list)
-    parts: list[Candles] = field(default_factory=list)
+    tally: Tally = field(init=False)
+    """Of all that was read."""
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(interval_ms(self.stream.interval))
 
     def note(self, **noted: str) -> None:
         for name, value in noted.items():
@@ -45,16 +48,9 @@ class StreamReport:
     def complaints(self) -> int:
         return len(self.done.added.refused) + len(self.contradicted)
 
-    def quality(self) -> Quality:
-        """Of all that was read."""
-        names = ("opened_at_ms", "open", "high", "low", "close", "volume")
-        columns = [np.concatenate([getattr(part, name) for part in self.parts]) for name in names if self.parts]
-        empty = candles_of(np.empty(0, np.int64), *(np.empty(0) for _ in names[1:]))
-        return quality(candles_of(*columns) if columns else empty, interval_ms(self.stream.interval))
-
     def as_json(self, dry: bool) -> dict[str, Any]:
         added = self.done.added
-        known = self.quality()
+        known = self.tally.quality()
         return {
             "venue": self.stream.venue,
             "symbol": self.stream.symbol,
@@ -78,7 +74,7 @@ class StreamReport:
 
 
 def report_lines(report: StreamReport, dry: bool) -> list[str]:
-    added, known = report.done.added, report.quality()
+    added, known = report.done.added, report.tally.quality()
     rows = report.done.rows + report.repeated + len(report.contradicted)
     lines = [
         f"{report.stream}",

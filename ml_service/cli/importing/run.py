@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from ml_service.adapters.market.exchange import BARS_PER_PAGE, Exchange
-from ml_service.adapters.market.found import Damaged, Found, Given, Skipped, stream_of
+from ml_service.adapters.market.found import Damaged, Found, Given, Skipped, VolumeUnit, stream_of
 from ml_service.adapters.market.outcomes import read_outcomes
 from ml_service.adapters.market.recognise import interval_seen, read_bars, survey
 from ml_service.cli.importing.progress import Progress
@@ -20,7 +20,7 @@ from ml_service.cli.wiring import Stores, open_stores
 from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, Stream
 from ml_service.domain.outcomes import completed
-from ml_service.errors import InvalidInput, Refused, Unavailable
+from ml_service.errors import Conflict, InvalidInput, Refused, Unavailable
 from ml_service.settings import Settings
 from ml_service.usecases.import_candles import Imported, import_candles, ranges_to_ask
 from ml_service.usecases.outcome import report_outcomes
@@ -39,9 +39,10 @@ OUTCOMES_AT_ONCE = 500
 class Run:
     """One import: what is open for it, and what it has come to so far."""
 
-    def __init__(self, settings: Settings, dry: bool) -> None:
+    def __init__(self, settings: Settings, dry: bool, shorts: bool = False) -> None:
         self._settings = settings
         self._dry = dry
+        self._shorts = shorts
         self._open = contextlib.ExitStack()
         self._opened: Stores | None = None
         self._live = LiveFeatures()
@@ -75,6 +76,7 @@ class Run:
 
     def files(self, path: Path, given: Given, since: int | None, until: int | None, user: str | None) -> None:
         alone = path.is_file()
+        fills: list[Found] = []
         for found in survey(path, given):
             if isinstance(found, Skipped):
                 if alone:
@@ -85,15 +87,22 @@ class Run:
                 self._failed.append((str(found.path), found.why))
                 continue
             try:
-                if found.is_outcomes:
-                    self._outcome_file(found, given, user)
+                if found.format == "fills" and user is not None:
+                    fills.append(found)
+                elif found.is_outcomes:
+                    self._outcome_files([found], given, user)
                 else:
                     self._candle_file(found, given, since, until)
+            except Conflict as error:
+                # What was read before it is in the report.
+                self._failed.append((str(found.path), str(error)))
             except Refused as error:
                 # One damaged file must not keep the others out; the end tells of it, and so does the exit status.
                 if alone:
                     raise
                 self._failed.append((str(found.path), str(error)))
+        if fills:
+            self._fill_files(fills, given, user, alone)
 
     def _candle_file(self, found: Found, given: Given, since: int | None, until: int | None) -> None:
         if found.missing:
@@ -103,7 +112,7 @@ class Run:
             )
         self._progress.begin(found.path.name)
         bars = read_bars(found, given)
-        report = self._report(stream_of(found, interval_seen(found, bars)))
+        report = self._report(stream_of(found, interval_seen(found, bars, given.interval)))
         report.sources.append(str(found.path))
         report.note(formats=found.format, time_units=bars.time_unit, volume_units=bars.volume_unit)
         for why in (*found.why, *bars.why):
@@ -111,8 +120,8 @@ class Run:
         report.repeated += bars.repeated
         report.contradicted += bars.contradicted
         candles = between(bars.candles, since, until)
-        report.parts.append(candles)
-        self._take(report, iter([candles]), lambda done: done / max(1, len(candles)))
+        report.tally.add(candles, again=lambda: between(read_bars(found, given).candles, since, until))
+        self._take(report, iter([candles]), bars.volume_unit, lambda done: done / max(1, len(candles)))
 
     # ---- the exchange
 
@@ -144,15 +153,20 @@ class Run:
         def pages() -> Iterator[Candles]:
             for begin, stop in ranges:
                 for page in asked.pages(listed, begin, stop if stop < end else until, self.now_ms):
-                    report.parts.append(page.candles)
+                    report.tally.add(page.candles)
                     report.done += unclosed(page.unclosed)
                     yield page.candles
 
         begin_ms = ranges[0][0] if ranges else end
         length = max(1, end - begin_ms)
         try:
-            self._take(report, pages(), lambda _: (int(report.parts[-1].opened_at_ms[-1:].sum()) - begin_ms) / length)
-        except Unavailable as error:
+            self._take(
+                report,
+                pages(),
+                listed.volume_unit,
+                lambda _: ((report.tally.last_ms or begin_ms) - begin_ms) / length,
+            )
+        except (Conflict, Unavailable) as error:
             # What came before is kept, and the report tells of it.
             self._failed.append((report.sources[0], str(error)))
         if asked.pauses:
@@ -163,11 +177,12 @@ class Run:
     def _report(self, stream: Stream) -> StreamReport:
         return self._reports.setdefault(stream, StreamReport(stream))
 
-    def _take(self, report: StreamReport, pieces: Iterator[Candles], share: Callable[[int], float]) -> None:
+    def _take(
+        self, report: StreamReport, pieces: Iterator[Candles], unit: VolumeUnit, share: Callable[[int], float]
+    ) -> None:
         def take(candles: Candles) -> Added:
             if self._dry:
                 return Added()
-            unit = report.volume_unit if report.volume_unit != "unknown" else None
             return take_candles(
                 report.stream,
                 candles,
@@ -175,7 +190,8 @@ class Run:
                 store=self.stores.store,
                 live=self._live,
                 now_ms=self.now_ms(),
-                volume_unit=unit,
+                # The file's own, and not what all of them agree on: the store tells which of them contradicts it.
+                volume_unit=unit if unit != "unknown" else None,
                 # Features are made once, at the end, and not after every portion and every file.
                 more_to_come=True,
             )
@@ -196,13 +212,24 @@ class Run:
 
     # ---- trades
 
-    def _outcome_file(self, found: Found, given: Given, user: str | None) -> None:
+    def _fill_files(self, fills: list[Found], given: Given, user: str | None, alone: bool) -> None:
+        """Together. Where one of them cannot be read, what the others tell may be halves of trades."""
+        try:
+            self._outcome_files(fills, given, user)
+        except Refused as error:
+            if alone:
+                raise
+            names = ", ".join(found.path.name for found in fills)
+            self._failed.append((names, f"fills are put together from all files or from none: {error}"))
+
+    def _outcome_files(self, files: list[Found], given: Given, user: str | None) -> None:
+        found = files[0]
         if user is None:
             raise InvalidInput.at("user", f"{found.path}: holds trades ({'; '.join(found.why)}); say whose with --user")
         self._told_outcomes = True
-        self._progress.begin(found.path.name)
+        self._progress.begin(", ".join(found.path.name for found in files))
         waiting = []
-        for one in chain(read_outcomes(found, user, given), [None]):
+        for one in chain(read_outcomes(files, user, given, self._shorts), [None]):
             if one is not None and one.outcome is None:
                 self._untold.append(f"{one.where}: {one.complaint}")
             elif one is not None and one.outcome is not None:

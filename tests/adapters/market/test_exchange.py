@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,8 @@ from ml_service.adapters.market import exchange as exchange_adapter
 from ml_service.adapters.market.exchange import ATTEMPTS_MAX, Exchange
 from ml_service.domain.market.candles import Candles, joined
 from ml_service.errors import InvalidInput, Unavailable
-from tests.adapters.market.files import FIRST_MS, HOUR_MS, bars, candles, same
+from ml_service.web.wire import symbol_of
+from tests.adapters.market.files import FIRST_MS, HOUR_MS, Rows, bars, candles, same
 from tests.exchange import LocalExchange, exchange
 
 ROWS = bars(2500)
@@ -155,6 +158,70 @@ def test_exchanges_without_an_answer_of_their_own_are_asked_in_the_common_form(
 
     assert same(told, candles(rows[:-1], with_taker=False))
     assert asked.unclosed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("coinbase", 300), ("okx", 300), ("bitfinex", 1000), ("blockchaincom", 100)]
+)
+def test_of_an_exchange_that_answers_for_a_window_no_window_is_left_out(name: str, limit: int) -> None:
+    rows = ROWS[:50] + ROWS[450:700] + ROWS[1700:1750]
+    played = Windowed(name, rows, limit)
+
+    told = played.bars(FIRST_MS + 1750 * HOUR_MS)
+
+    assert same(told, candles(rows, with_taker=False))
+    # Nothing between two questions was left unasked.
+    assert all(later <= earlier + limit * HOUR_MS for earlier, later in pairwise(played.asked))
+
+
+class Windowed:
+    """An exchange of ccxt that gives what lies within so many bars of the time asked for, and no more."""
+
+    def __init__(self, name: str, rows: Rows, limit: int) -> None:
+        self.asked: list[int] = []
+        self._rows = rows
+        self._limit = limit
+        self._exchange = Exchange(name, sleep=lambda _: None)
+        self._exchange._api.set_markets([ccxt_market("BTC/USDT", "spot")])
+        self._exchange._api.fetch_ohlcv = self._page
+
+    def bars(self, now: int) -> Candles:
+        listed = self._exchange.listed("BTC/USDT", "1h")
+        told = joined(page.candles for page in self._exchange.pages(listed, FIRST_MS, None, lambda: now))
+        self._exchange.close()
+        return told
+
+    def _page(self, symbol: str, interval: str, since: int, limit: int) -> Rows:
+        self.asked.append(since)
+        until = since + min(limit, self._limit) * HOUR_MS
+        return [[row[0], *map(float, row[1:6])] for row in self._rows if since <= row[0] < until]
+
+
+def ccxt_market(symbol: str, kind: str) -> dict[str, Any]:
+    base, quote, *settle = symbol.replace(":", "/").split("/")
+    kinds = {one: one == kind for one in ("spot", "swap", "future", "option")}
+    derived = {
+        "contract": bool(settle),
+        "linear": bool(settle),
+        "inverse": False,
+        "settle": settle[0] if settle else None,
+    }
+    names = {"id": base + quote, "symbol": symbol, "base": base, "quote": quote, "type": kind}
+    return names | kinds | derived | {"precision": {}, "limits": {}}
+
+
+@pytest.mark.parametrize("name", ["okx", "binance"])
+def test_a_perpetual_is_stored_by_the_name_that_its_signals_have(name: str) -> None:
+    one = Exchange(name)
+    one._api.set_markets([ccxt_market("BTC/USDT", "spot"), ccxt_market("BTC/USDT:USDT", "swap")])
+
+    perpetual, spot = (one.listed(symbol, "1h").stream for symbol in ("BTC/USDT:USDT", "BTC/USDT"))
+    bare = one.listed("BTCUSDTUSDT", "1h").stream
+    one.close()
+
+    assert perpetual.symbol == symbol_of("BTC/USDT:USDT") == "BTCUSDTUSDT"
+    assert (spot.symbol, bare) == ("BTCUSDT", perpetual)
+    assert perpetual.venue != spot.venue
 
 
 def test_an_exchange_that_nobody_knows_is_refused() -> None:

@@ -17,18 +17,18 @@ from tests.market_data import real
 FILLS = "time,symbol,side,price,quantity,fee,fee_currency\n"
 
 
-def told(path: Path, **given: Any) -> list[Told]:
-    return list(read_outcomes(found_in(path), "ada", Given(**given)))
+def told(*paths: Path, shorts: bool = False, **given: Any) -> list[Told]:
+    return list(read_outcomes([found_in(path) for path in paths], "ada", Given(**given), shorts))
 
 
-def outcomes(path: Path, **given: Any) -> list[Outcome]:
-    found = told(path, **given)
+def outcomes(*paths: Path, shorts: bool = False, **given: Any) -> list[Outcome]:
+    found = told(*paths, shorts=shorts, **given)
     assert [one.complaint for one in found if one.outcome is None] == []
     return [one.outcome for one in found if one.outcome is not None]
 
 
-def fills(folder: Path, *lines: str) -> Path:
-    path = folder / "fills.csv"
+def fills(folder: Path, *lines: str, name: str = "fills.csv") -> Path:
+    path = folder / name
     path.write_text(FILLS + "".join(f"{line}\n" for line in lines))
     return path
 
@@ -60,7 +60,7 @@ def test_freqtrades_trades_are_outcomes(tmp_path: Path) -> None:
     first, short = (one.outcome for one in found[:2])
     assert first is not None
     assert short is not None
-    assert (first.symbol, first.side, first.pnl, first.source) == ("BTCUSDT", "BUY", 19.58, "import")
+    assert (first.symbol, first.side, first.pnl, first.source) == ("BTCUSDTUSDT", "BUY", 19.58, "import")
     assert (first.opened_at_ms, first.closed_at_ms) == (FIRST_MS, FIRST_MS + HOUR_MS)
     assert first.pnl_percent == pytest.approx(9.79)
     assert first.fees == pytest.approx(0.42)
@@ -125,10 +125,95 @@ def test_a_fill_through_zero_closes_one_trade_and_opens_the_next(tmp_path: Path)
         "2022-01-01T02:00:00Z,BTCUSDT,buy,105,2,0,",
     )
 
-    long, short = outcomes(path)
+    long, short = outcomes(path, shorts=True)
 
     assert [long.side, long.pnl] == ["BUY", pytest.approx(10 - 0.1)]
     assert [short.side, short.pnl] == ["SELL", pytest.approx(2 * 5 - 0.2)]
+
+
+def test_without_shorts_more_cannot_be_sold_than_was_bought(tmp_path: Path) -> None:
+    path = fills(
+        tmp_path,
+        "2022-01-01T00:00:00Z,BTCUSDT,buy,100,1,0,",
+        "2022-01-01T01:00:00Z,BTCUSDT,sell,110,3,0,",
+        "2022-01-01T02:00:00Z,BTCUSDT,buy,100,2,0,",
+        "2022-01-01T03:00:00Z,BTCUSDT,sell,90,2,0,",
+    )
+
+    first, excess, second = told(path)
+
+    assert excess.complaint == f"BTCUSDT: 2 sold at {FIRST_MS + HOUR_MS} were not bought (--shorts?)"
+    for one, pnl in ((first, 10.0), (second, -20.0)):
+        assert one.outcome is not None
+        assert [one.outcome.side, one.outcome.pnl] == ["BUY", pytest.approx(pnl)]
+
+
+@pytest.mark.parametrize("crumbs", [(0.005,), (0.003, 0.002), (0.003,), ()])
+def test_dust_that_is_sold_later_belongs_to_the_trade_that_left_it(crumbs: tuple[float, ...], tmp_path: Path) -> None:
+    lines = ["2022-01-01T00:00:00Z,BTCUSDT,buy,100,1,0,", "2022-01-01T01:00:00Z,BTCUSDT,sell,110,0.995,0,"]
+    lines += [f"2022-01-01T02:00:00Z,BTCUSDT,sell,111,{crumb},0," for crumb in crumbs]
+    lines += ["2022-01-01T03:00:00Z,BTCUSDT,buy,120,1,0,", "2022-01-01T04:00:00Z,BTCUSDT,sell,126,1,0,"]
+
+    first, second = outcomes(fills(tmp_path, *lines), shorts=True)
+
+    assert [first.side, first.quantity] == ["BUY", pytest.approx(0.995 + sum(crumbs))]
+    assert first.pnl == pytest.approx(0.995 * 10 + sum(crumbs) * 11)
+    assert (first.opened_at_ms, first.closed_at_ms) == (FIRST_MS, FIRST_MS + HOUR_MS)
+    assert [second.side, second.pnl, second.entry_price] == ["BUY", pytest.approx(6.0), 120.0]
+    # Known already from a file that ended before the dust was sold.
+    assert first.trade_id == outcomes(fills(tmp_path, *lines[:2]))[0].trade_id
+
+
+def test_after_a_trade_that_left_nothing_a_small_short_is_a_trade(tmp_path: Path) -> None:
+    path = fills(
+        tmp_path,
+        "2022-01-01T00:00:00Z,BTCUSDT,buy,100,0.1,0,",
+        "2022-01-01T00:30:00Z,BTCUSDT,buy,100,0.2,0,",
+        "2022-01-01T01:00:00Z,BTCUSDT,sell,110,0.3,0,",
+        "2022-01-01T02:00:00Z,BTCUSDT,sell,110,0.003,0,",
+        "2022-01-01T03:00:00Z,BTCUSDT,buy,100,0.003,0,",
+    )
+
+    assert [[one.side, one.quantity] for one in outcomes(path, shorts=True)] == [
+        ["BUY", pytest.approx(0.3)],
+        ["SELL", pytest.approx(0.003)],
+    ]
+
+
+def test_fills_of_several_files_are_one_history(tmp_path: Path) -> None:
+    lines = [
+        "2022-01-01T00:00:00Z,BTCUSDT,buy,100,1,0,",
+        "2022-02-01T00:00:00Z,BTCUSDT,sell,110,1,0,",
+        "2022-02-02T00:00:00Z,BTCUSDT,buy,100,1,0,",
+        "2022-03-01T00:00:00Z,BTCUSDT,sell,90,1,0,",
+    ]
+    whole = outcomes(fills(tmp_path, *lines))
+    months = [fills(tmp_path, *lines[1:3], name="02.csv"), fills(tmp_path, lines[0], name="01.csv")]
+    # One that overlaps with another says nothing new.
+    months.append(fills(tmp_path, *lines[2:], name="03.csv"))
+
+    assert [[one.side, one.pnl] for one in whole] == [["BUY", pytest.approx(10.0)], ["BUY", pytest.approx(-10.0)]]
+    assert outcomes(*months) == whole
+
+
+def test_a_symbol_that_begins_with_a_sale_is_refused_by_name_until_shorts_are_possible(tmp_path: Path) -> None:
+    path = fills(
+        tmp_path,
+        "2022-01-01T00:00:00Z,BTCUSDT,sell,100,1,0,",
+        "2022-01-01T00:00:00Z,ETHUSDT,buy,100,1,0,",
+        "2022-01-01T01:00:00Z,BTCUSDT,buy,90,1,0,",
+        "2022-01-01T01:00:00Z,ETHUSDT,sell,90,1,0,",
+    )
+
+    refused, taken = told(path)
+
+    assert refused.outcome is None
+    assert (refused.complaint or "").startswith(f"BTCUSDT: its first fill, at {FIRST_MS}, is a sale")
+    assert "--shorts" in (refused.complaint or "")
+    assert taken.outcome is not None
+    assert taken.outcome.symbol == "ETHUSDT"
+    short, _ = outcomes(path, shorts=True)
+    assert [short.symbol, short.side, short.pnl] == ["BTCUSDT", "SELL", pytest.approx(10.0)]
 
 
 def test_a_fee_in_the_coin_is_taken_off_the_position(tmp_path: Path) -> None:

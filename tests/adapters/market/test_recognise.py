@@ -9,6 +9,7 @@ import pytest
 from ml_service.adapters.market.found import Damaged, Found, Given, Skipped
 from ml_service.adapters.market.recognise import interval_seen, read_bars, recognised, survey
 from ml_service.errors import InvalidInput, NotFound
+from ml_service.web.wire import symbol_of
 from tests.adapters.market.files import (
     Rows,
     bars,
@@ -114,7 +115,10 @@ def test_a_perpetual_is_another_venue_than_spot(tmp_path: Path) -> None:
     there = feather(tmp_path / "bybit/futures/BTC_USDT_USDT-1h-futures.feather", table(rows))
 
     assert [found_in(path).venue for path in (vision, here, there)] == ["binanceusdm", "binanceusdm", "bybitperp"]
-    assert {found_in(path).symbol for path in (vision, here, there)} == {"BTCUSDT"}
+    # As a bot names its signals that trades it through ccxt; the archive has the exchange's own name.
+    assert [found_in(path).symbol for path in (vision, here, there)] == ["BTCUSDT", "BTCUSDTUSDT", "BTCUSDTUSDT"]
+    assert found_in(here).symbol == symbol_of("BTC/USDT:USDT")
+    assert found_in(here, symbol="BTCUSDT").symbol == "BTCUSDT"
 
 
 def test_what_a_file_does_not_tell_is_asked_for_by_its_option(tmp_path: Path) -> None:
@@ -134,10 +138,44 @@ def test_the_interval_is_seen_in_the_bars_and_a_wrong_name_is_refused(tmp_path: 
     one = rest_json(tmp_path / "one.json", minutes[:1])
 
     assert interval_seen(found_in(unnamed), read(unnamed)) == "5m"
-    with pytest.raises(InvalidInput, match=r"said to hold 1h candles, but most stand 5m apart"):
+    with pytest.raises(InvalidInput, match=r"said to hold 1h candles, but .* 5m apart.*--interval"):
         interval_seen(found_in(wrong), read(wrong))
     with pytest.raises(InvalidInput, match="--interval"):
         interval_seen(found_in(one), read(one))
+
+
+def test_minutes_with_a_hole_of_an_hour_are_no_hours(tmp_path: Path) -> None:
+    minutes = bars(300, length_ms=60_000)
+    rows = minutes[:60] + minutes[119:]
+    named, unnamed = rest_json(tmp_path / "klines_1h.json", rows), rest_json(tmp_path / "klines.json", rows)
+    slower = rest_json(tmp_path / "klines_1m.json", bars(12))
+
+    with pytest.raises(InvalidInput, match=r"said to hold 1h candles, but 2\d\d of 241 bars .* 1m apart"):
+        interval_seen(found_in(named), read(named))
+    assert interval_seen(found_in(unnamed), read(unnamed)) == "1m"
+    with pytest.raises(InvalidInput, match=r"said to hold 1m candles, but its bars stand 1h apart"):
+        interval_seen(found_in(slower), read(slower))
+    # What was said is believed where the bars can be such.
+    assert interval_seen(found_in(slower, interval="1m"), read(slower), "1m") == "1m"
+    with pytest.raises(InvalidInput, match="said to hold 1h"):
+        interval_seen(found_in(unnamed, interval="1h"), read(unnamed), "1h")
+
+
+@pytest.mark.parametrize("minutes", [(0, 3, 6, 9, 13, 16), (1, 4, 7, 10, 13), (0, 2, 4, 7), (0, 7, 14)])
+def test_minutes_with_holes_everywhere_are_not_guessed(minutes: tuple[int, ...], tmp_path: Path) -> None:
+    every = bars(20, length_ms=60_000)
+    path = rest_json(tmp_path / "klines.json", [every[at] for at in minutes])
+
+    with pytest.raises(InvalidInput, match="say it with --interval"):
+        interval_seen(found_in(path), read(path))
+    assert interval_seen(found_in(path, interval="1m"), read(path), "1m") == "1m"
+
+
+def test_one_bar_off_the_grid_does_not_keep_out_a_file_of_a_known_length(tmp_path: Path) -> None:
+    rows = bars(48)
+    path = rest_json(tmp_path / "klines_1h.json", [*rows[:10], [rows[10][0] + 60_000, *rows[10][1:]], *rows[11:]])
+
+    assert interval_seen(found_in(path), read(path)) == "1h"
 
 
 @pytest.mark.parametrize(

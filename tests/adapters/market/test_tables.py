@@ -1,13 +1,20 @@
 """Tables: columns by their usual names or as they were said, times in their zone, errors with their line."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
+from ml_service.adapters.market import json_bars, tables
 from ml_service.adapters.market.found import Skipped
 from ml_service.adapters.market.recognise import recognised
 from ml_service.errors import InvalidInput
 from tests.adapters.market.files import (
+    FIRST_MS,
     HOUR_MS,
     bars,
     candles,
@@ -131,6 +138,45 @@ def test_a_time_that_is_none_is_named_with_its_row(tmp_path: Path) -> None:
             read(path)
     path.write_text("\n".join([lines[0], *(f"{i}," + line.partition(",")[2] for i, line in enumerate(lines[1:]))]))
     with pytest.raises(InvalidInput, match="row 1: expected whole seconds"):
+        read(path)
+
+
+@pytest.mark.parametrize("write", [parquet, feather])
+def test_a_table_that_unpacks_without_end_is_stopped(
+    write: Callable[[Path, Any], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = 200_000
+    flat = pa.table(
+        {"date": pa.array(np.arange(rows) * HOUR_MS + FIRST_MS)}
+        | {name: np.ones(rows) for name in ("open", "high", "low", "close", "volume")}
+    )
+    path = write(tmp_path / f"BINANCE_BTCUSDT_1h.{write.__name__}", flat)
+    assert len(read(path).candles) == rows
+
+    monkeypatch.setattr(tables, "BINARY_BYTES_MAX", 4 << 20)
+
+    with pytest.raises(InvalidInput, match="unpacks to more than 4194304 bytes"):
+        read(path)
+
+
+def test_a_table_in_many_pieces_is_read_whole_and_one_in_none_is_empty(tmp_path: Path) -> None:
+    rows = bars(100)
+    pieces, nothing = tmp_path / "BINANCE_BTCUSDT_1h.parquet", tmp_path / "BINANCE_ETHUSDT_1h.parquet"
+    pyarrow.parquet.write_table(table(rows), pieces, row_group_size=7)
+    pyarrow.parquet.write_table(table(rows)[:0], nothing)
+
+    assert same(read(pieces).candles, candles(rows, with_taker=False))
+    assert len(read(nothing).candles) == 0
+
+
+def test_json_that_is_too_long_to_be_parsed_at_once_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = rest_json(tmp_path / "binance_BTCUSDT_1h.json", bars(20_000))
+    assert json_bars.BYTES_MAX <= 128 << 20
+    assert len(read(path).candles) == 20_000
+
+    monkeypatch.setattr(json_bars, "BYTES_MAX", 1 << 20)
+
+    with pytest.raises(InvalidInput, match=r"larger than 1 MB, the most that is read at once; split it"):
         read(path)
 
 

@@ -20,6 +20,7 @@ from ml_service.adapters.market import exchange as exchange_adapter
 from ml_service.domain.market.candles import Candles, Stream, candles_from, joined
 from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.market.quality import quality
+from ml_service.errors import Conflict
 from ml_service.ports import Period
 from ml_service.settings import load_settings
 from ml_service.usecases import import_candles as usecase
@@ -329,6 +330,70 @@ def test_trades_become_outcomes_of_a_user_once(typed: Type, tmp_path: Path) -> N
     assert [kept.outcome.source, kept.outcome.pnl] == ["import", pytest.approx(9.8)]
 
 
+def test_fills_of_a_folder_are_put_together_over_its_months(typed: Type, tmp_path: Path) -> None:
+    months = tmp_path / "fills"
+    months.mkdir()
+    head = "time,symbol,side,price,quantity,fee\n"
+    (months / "01.csv").write_text(f"{head}2022-01-31T00:00:00Z,BTC/USDT,buy,100,1,0\n")
+    (months / "02.csv").write_text(
+        f"{head}2022-02-01T00:00:00Z,BTC/USDT,sell,110,1,0\n"
+        "2022-02-02T00:00:00Z,BTC/USDT,buy,100,1,0\n2022-02-03T00:00:00Z,BTC/USDT,sell,105,1,0\n"
+    )
+
+    half = typed("data", "import", str(months / "02.csv"), "--user", "ada", "--json", "--dry-run")
+    short = typed("data", "import", str(months / "02.csv"), "--user", "ada", "--json", "--dry-run", "--shorts")
+    ended = typed("data", "import", str(months), "--user", "ada", "--json")
+
+    assert (half.status, ended.status) == (3, 0), ended.err
+    assert "its first fill" in json.loads(half.out)["outcomes"]["refused"][0]
+    assert json.loads(short.out)["outcomes"]["read"] == 1
+    database, store = store_of(load_settings())
+    with store.read() as reading:
+        kept = reading.outcomes("ada", Period(), None, 10).items
+    database.close()
+    assert sorted((one.outcome.side, one.outcome.pnl) for one in kept) == [("BUY", 5.0), ("BUY", 10.0)]
+
+
+def test_of_fills_that_cannot_all_be_read_no_trade_is_made(typed: Type, tmp_path: Path) -> None:
+    months = tmp_path / "fills"
+    months.mkdir()
+    head = "time,symbol,side,price,quantity,fee\n"
+    (months / "01.csv").write_text(f"{head}2022-01-31T00:00:00Z,BTC/USDT,buy,100,1,0\n2022-01-31T00:00:00Z,BTC/U")
+    (months / "02.csv").write_text(f"{head}2022-02-01T00:00:00Z,ETH/USDT,buy,110,1,0\n")
+
+    ended = typed("data", "import", str(months), "--user", "ada", "--json")
+
+    told = json.loads(ended.out)
+    assert (ended.status, told["outcomes"]["read"]) == (1, 0)
+    (failed,) = told["failed"]
+    assert failed["file"] == "01.csv, 02.csv"
+    assert "01.csv, line 3: expected 6 columns" in failed["why"]
+
+
+def test_a_file_in_another_unit_than_its_stream_fails_and_the_others_go_on(
+    typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = bars(96)
+    archive(tmp_path, rows[:48])
+    swapped = archive(tmp_path, [[*row[:5], row[7], row[6], row[5], *row[8:]] for row in rows[48:72]], "2022-02")
+    archive(tmp_path, rows[72:], "2022-03")
+
+    def told_unit(*words: Any, **named: Any) -> Any:
+        if named.get("volume_unit") == "quote":
+            raise Conflict("binance BTCUSDT 1h is in base units, these are in quote")
+        return take_candles(*words, **named)
+
+    monkeypatch.setattr("ml_service.cli.importing.run.take_candles", told_unit)
+    ended = typed("data", "import", str(tmp_path), "--json")
+    alone = typed("data", "import", str(swapped))
+
+    (failed,) = json.loads(ended.out)["failed"]
+    assert (ended.status, alone.status) == (1, 1)
+    assert failed == {"file": str(swapped), "why": "binance BTCUSDT 1h is in base units, these are in quote"}
+    assert f"FAILED      {swapped}: binance BTCUSDT 1h is in base units" in alone.out
+    assert same(stored(), candles(rows[:48] + rows[72:]))
+
+
 def test_what_is_there_is_listed_shown_and_checked(typed: Type, tmp_path: Path) -> None:
     assert typed("data", "list").out == "no candles in the store\n"
     rows = bars(100)
@@ -361,7 +426,7 @@ def test_bars_that_are_wrong_in_the_store_are_told_by_the_exit_status(
     typed: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed("data", "import", str(archive(tmp_path, bars())))
-    wrong = "ml_service.cli.importing.report.quality"
+    wrong = "ml_service.cli.importing.tally.quality"
     monkeypatch.setattr(wrong, lambda told, length: quality(upside_down(told), length))
 
     ended = typed("data", "check", "BTCUSDT")
