@@ -17,6 +17,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("ENVIRONMENT", "testing")
     monkeypatch.setenv("ML_SERVICE_DATA_DIR", str(tmp_path / "data"))
+    # A command is a process of its own; here it must not change the priority of the test run.
+    monkeypatch.setattr(os, "setpriority", lambda *_: None)
     return tmp_path / "data"
 
 

@@ -1,5 +1,6 @@
 """`data`: candles and trades into the store, a look at what is there, and out again."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,7 @@ from ml_service.settings import load_settings
 if TYPE_CHECKING:
     from ml_service.ports import Market, StreamInfo
 
+IMPORT_NICENESS = 10
 COMPLAINTS = 3
 """The exit status where something is wrong with the bars themselves."""
 
@@ -71,6 +73,8 @@ def import_(
         volume_unit=volume_unit.value if volume_unit else None,
     )
     stopped = False
+    # Whoever decides on this host goes first.
+    os.setpriority(os.PRIO_PROCESS, 0, IMPORT_NICENESS)
     with run:
         try:
             if not source.startswith(EXCHANGE):
