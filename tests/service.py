@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30.0
 STOP_SECONDS = 35.0
 
-PATIENT = {"ML_SERVICE__RECORDING__RECORD_WAIT_MS": "5000", "ML_SERVICE__RECORDING__JOURNAL_WAIT_MS": "5000"}
+PATIENT = {f"ML_SERVICE__RECORDING__{what}_WAIT_MS": "5000" for what in ("RECORD", "JOURNAL", "OUTCOME")}
 """For tests that do not look at the clock: a disk of any slowness has each decision recorded before its answer."""
 
 SIGNAL: dict[str, Any] = {
