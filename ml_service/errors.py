@@ -10,7 +10,10 @@ ServiceError
 │   │   └── KeyReused       one Idempotency-Key for two different requests
 │   ├── TooLarge            the body is over its limit
 │   ├── UnsupportedMedia    the body is not JSON
-│   └── RateLimited         too many requests with this key
+│   ├── RateLimited         too many requests with this key
+│   ├── Untrainable         nothing can be learned from these examples, and why
+│   └── ModelRefused        a model file or its manifest cannot be trusted
+│       └── ForeignSchema   it was made for rows of another feature schema
 ├── Unavailable             our turn: try again later
 │   ├── StoreUnavailable    the database does not answer
 │   ├── Overloaded          every slot of this lane is taken
@@ -95,6 +98,18 @@ class RateLimited(Refused):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Untrainable(Refused):
+    code = "untrainable"
+
+
+class ModelRefused(Refused):
+    code = "model_refused"
+
+
+class ForeignSchema(ModelRefused):
+    code = "foreign_schema"
 
 
 class Unavailable(ServiceError):

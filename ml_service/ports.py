@@ -1,10 +1,13 @@
 """The sockets: what the rules and use-cases ask of the world, without saying who answers."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ml_service.domain.adaptation.cycle import Recent, Waiting
 from ml_service.domain.adaptation.learned import Learned
@@ -429,3 +432,26 @@ class IdempotencyKeys(Protocol):
     def claim(self, caller: str, key: str, body_hash: str, now_ms: int) -> Claim: ...
     def keep(self, caller: str, key: str, status: int, answer: bytes) -> None: ...
     def release(self, caller: str, key: str) -> None: ...
+
+
+class Shelf(Protocol):
+    """Model files, written once and named by their hash."""
+
+    def put(self, content: bytes) -> str:
+        """Durable when it returns; its SHA-256. The same content twice is one file."""
+
+    def read(self, sha256: str) -> bytes:
+        """`ModelRefused` where it is missing, larger than allowed or not what its name says."""
+
+    def drop(self, sha256: str) -> None: ...
+
+
+class Graph(Protocol):
+    """An ONNX file, opened."""
+
+    def run(self, rows: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """[batch, row, feature] → its outputs by name."""
+
+
+OpenGraph = Callable[[bytes], Graph]
+"""`ModelRefused` where the file is none, or asks for more than this service gives."""

@@ -59,14 +59,31 @@ class Thresholds:
     settings_hash: str = ""
 
 
+class MemberFigure(NamedTuple):
+    """What one model said, and how much of a say it had."""
+
+    model_type: str
+    version: int
+    probability: float | None
+    """Of prices moving the signal's way, before calibration; None where it said nothing finite, and was left out."""
+    weight: float
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """What the models think of a signal."""
 
     probability: float
+    """Calibrated: that the trade pays after costs."""
     model_id: str
+    """Of the set that spoke."""
     version: str
     regime: str | None = None
+    members: tuple[MemberFigure, ...] = ()
+    disagreement: float | None = None
+    """Standard deviation of the members' probabilities, by weight."""
+    distance: float | None = None
+    """Of the row from those the models were trained on."""
 
 
 ReasonVerdict = Literal["pass", "fail", "none"]

@@ -22,6 +22,8 @@ STATUS: dict[type[errors.ServiceError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.RateLimited: 429,
+    errors.Untrainable: 422,
+    errors.ModelRefused: 422,
     errors.Unavailable: 503,
 }
 
