@@ -5,6 +5,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 VENV=.venv
 PYTHON=$VENV/bin/python
+TORCH=2.13.0
 COMPOSE=docker-compose.ml-service.yml
 READY_S_MAX=60
 STOP_S_MAX=35 # The service itself takes 30 s at most.
@@ -18,6 +19,7 @@ main() {
     test) run_tests "$@" ;;
     check) run_checks ;;
     lock) compile_locks "$@" ;;
+    training) install_training ;;
     run | start | stop | restart | status | logs | clean | deploy | cli)
       load_env
       "command_$command" "$@"
@@ -42,6 +44,7 @@ Usage: ./deploy.sh COMMAND
 
   test       run the tests; further arguments go to pytest
   check      format, lint, types, import contracts
+  training   install what training needs (1 GB), on top of what serving needs
   lock       compile requirements*.txt anew; `lock --upgrade` takes newer versions
   cli        any command of `python -m ml_service`, with the environment and .env of this service
   clean      remove caches and the Python environment, never the data directory
@@ -227,6 +230,7 @@ PYTHON_CODE
 
 run_tests() {
   install_development
+  install_training
   if [ $# -gt 0 ]; then
     exec "$PYTHON" -m pytest "$@"
   fi
@@ -284,6 +288,18 @@ install_development() (
   install_serving
   one_at_a_time deploy.sh
   install_layer development requirements.txt requirements-dev.txt
+)
+
+# torch by itself: see requirements-training.in.
+install_training() (
+  install_serving
+  one_at_a_time deploy.sh
+  install_layer training requirements.txt requirements-training.txt
+  if [ "$(cat "$VENV/.installed-torch" 2>/dev/null || true)" != "$TORCH" ]; then
+    say "installing torch $TORCH"
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps "torch==$TORCH"
+    echo "$TORCH" >"$VENV/.installed-torch"
+  fi
 )
 
 make_venv() {
