@@ -1,7 +1,5 @@
 """Candles for tests: made up, but as real ones are."""
 
-from math import nan
-
 import numpy as np
 
 from ml_service.domain.market.candles import Candles, Stream, candles_of
@@ -37,6 +35,3 @@ def changed(candles: Candles, at: int, **values: float) -> Candles:
 def rows(candles: Candles) -> list[tuple[float | None, ...]]:
     """To compare: NaN equals nothing, None itself."""
     return [tuple(None if value != value else value for value in candle) for candle in candles.rows()]
-
-
-MISSING = nan

@@ -1,8 +1,7 @@
 """MACD 12, 26, 9: how far the fast average gains on the slow one beyond its usual lead, in percent of the price."""
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
+from ml_service.features.plain_talib import talib
 from ml_service.features.rolling import exponential, ratio
 from ml_service.features.spec import Feature, Step, settling_of
 from ml_service.features.windows import indicator, share_of

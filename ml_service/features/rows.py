@@ -39,19 +39,12 @@ class Live:
 
     def __init__(self) -> None:
         self._steps = tuple(feature.stream() for feature in FEATURES.values())
-        self._bars = 0
         self._last_ms: int | None = None
 
     def step(self, candle: Candle) -> tuple[float, ...]:
         assert self._last_ms is None or candle.opened_at_ms > self._last_ms
         self._last_ms = candle.opened_at_ms
-        self._bars += 1
         return tuple([step(candle) for step in self._steps])
-
-    @property
-    def is_warm(self) -> bool:
-        """It has seen enough bars for every feature; one may be missing all the same, where there is no book."""
-        return self._bars > WARM_UP_BARS
 
     @property
     def last_ms(self) -> int | None:

@@ -3,9 +3,9 @@
 from math import isnan, nan
 
 import numpy as np
-import talib
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
+from ml_service.features.plain_talib import talib
 from ml_service.features.rolling import lag, wilder
 from ml_service.features.spec import ROUNDING, Feature, Step, settling_of
 from ml_service.features.windows import indicator

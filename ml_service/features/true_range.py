@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from math import isnan, nan
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
+from ml_service.features.plain_talib import talib
 from ml_service.features.rolling import lag, wilder
 from ml_service.features.windows import indicator
 

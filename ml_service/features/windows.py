@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import talib
 
 from ml_service.domain.market.candles import Floats
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import ROUNDING
 
 CHUNK = 8_192

@@ -12,10 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from ml_service.domain.adaptation import AdaptationPolicy
-from ml_service.domain.market.feature_rows import FeatureSource
 from ml_service.domain.types import GatePolicy, Limits
 from ml_service.errors import FieldError
-from ml_service.features.schema import SCHEMA
 from ml_service.settings import contradictions
 from ml_service.settings.kinds import Folder, Lower
 from ml_service.settings.sections import (
@@ -71,10 +69,6 @@ class Settings(Section):
     def market_url(self) -> str:
         """Candles have a file of their own on SQLite, so that an import never stands in a decision's way."""
         return f"sqlite:///{self.data_dir / 'market.db'}" if self.is_embedded else self.database_url
-
-    @cached_property
-    def feature_source(self) -> FeatureSource:
-        return FeatureSource(self.market.venue, self.market.interval, SCHEMA.hash)
 
     @property
     def is_embedded(self) -> bool:

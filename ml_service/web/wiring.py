@@ -29,9 +29,11 @@ from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.telemetry.metrics import Metrics
 from ml_service.adapters.telemetry.request_log import RequestTelemetry
+from ml_service.domain.market.feature_rows import FeatureSource
 from ml_service.domain.types import Kill
 from ml_service.domain.view import Changes, View
 from ml_service.errors import Misconfigured, Unavailable
+from ml_service.features.schema import SCHEMA
 from ml_service.settings import (
     Settings,
     changed_paths,
@@ -82,7 +84,7 @@ class WebProcess:
                 settings.gate_policy,
                 settings.hash,
                 exploration=settings.adaptation.exploration,
-                feature_source=settings.feature_source,
+                feature_source=feature_source(settings),
             ),
             self._load,
             self._generation,
@@ -242,7 +244,7 @@ class WebProcess:
         changed = [path for path in changed_paths(old, loaded) if path not in waiting]
         # The document behind the new hash is stored by the housekeeping, again and again until it is.
         self.settings = new
-        self._snapshot.use_settings(new.gate_policy, new.hash, new.adaptation.exploration, new.feature_source)
+        self._snapshot.use_settings(new.gate_policy, new.hash, new.adaptation.exploration, feature_source(new))
         self.parts.live = live(self.settings, seeded)
         self.parts.limiter = limiter(self.settings)
         logs.set_level(self.settings.logging.level)
@@ -397,3 +399,7 @@ def open_process(settings: Settings) -> WebProcess:
     for notice in settings.notices:
         logger.warning("setting: %s", notice)
     return process
+
+
+def feature_source(settings: Settings) -> FeatureSource:
+    return FeatureSource(settings.market.venue, settings.market.interval, SCHEMA.hash)

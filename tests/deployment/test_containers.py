@@ -29,7 +29,8 @@ METRICS = {
 """What the service exposes, with the labels that rules and dashboards may use."""
 
 COMMANDS = (
-    "run", "start", "stop", "restart", "status", "logs", "test", "check", "lock", "cli", "clean", "deploy", "help",
+    "run", "start", "stop", "restart", "status", "logs", "test", "check", "training", "lock", "cli", "clean", "deploy",
+    "help",
 )  # fmt: skip
 
 

@@ -265,9 +265,10 @@ def test_deploying_on_this_host_backs_up_migrates_and_restarts(copy: Copy) -> No
     assert "migrated for production" in deployed.stdout
     assert copy.pid() != first
     assert "production" in copy.call("status").stdout
-    (backup,) = (copy.folder / "var" / "backups").iterdir()
-    assert backup.stat().st_mode & 0o077 == 0
-    with closing(sqlite3.connect(backup)) as restored:
+    candles, decisions = sorted((copy.folder / "var" / "backups").iterdir())
+    assert (candles.name[:7], decisions.name[:11]) == ("market-", "ml_service-")
+    assert (candles.stat().st_mode | decisions.stat().st_mode) & 0o077 == 0
+    with closing(sqlite3.connect(decisions)) as restored:
         assert restored.execute("SELECT n FROM kept").fetchall() == [(7,)]
 
 

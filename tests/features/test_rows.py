@@ -76,17 +76,14 @@ def test_warming_up_reads_no_more_bars_than_it_needs() -> None:
     assert one.last_ms == candle.opened_at_ms
 
 
-def test_it_is_warm_once_every_feature_has_had_its_bars() -> None:
+def test_nothing_is_missing_once_every_feature_has_had_its_bars() -> None:
     live = Live()
     rows = rows_of("lively")
 
     assert live.last_ms is None
     for candle in rows[:WARM_UP_BARS]:
         assert missing(live.step(candle))
-        assert not live.is_warm
     assert missing(live.step(rows[WARM_UP_BARS])) == ()
-    assert live.is_warm
-    assert not warmed(candles_from(())).is_warm
 
 
 def test_what_is_missing_is_named() -> None:
@@ -108,7 +105,6 @@ def test_what_is_missing_is_named() -> None:
         "volume_ratio_20",
         "trade_flow",
     )
-    assert live.is_warm
 
 
 def test_no_value_of_an_order_book_is_made_up() -> None:

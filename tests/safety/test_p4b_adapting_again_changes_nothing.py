@@ -148,7 +148,7 @@ def test_taking_back_while_others_adapt_set_and_freeze_leaves_one_chain(either: 
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
-        ("sqlite", 4),
+        ("sqlite", 2),
         pytest.param("sqlite", 40, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
         pytest.param("postgres", 40, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from ml_service.domain.market.candles import Candles
 from tests.candles import FIRST_MS, HOUR_MS, walk
@@ -41,13 +42,17 @@ def settled(service: Service, now_ms: int) -> list[dict[str, Any]]:
     raise AssertionError(f"nothing was settled within {SETTLED_SECONDS} s:\n{service.output()}")
 
 
-def test_a_refused_signal_becomes_evidence_without_the_bot_telling_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_refused_signal_becomes_evidence_without_the_bot_telling_of_it(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    more = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if kind == "postgres" else {}
     candles = walk(640, seed=3)
     file = tmp_path / "candles.json"
     file.write_bytes(orjson.dumps([list(candle[:6]) for candle in candles[:600].rows()]))
     signal_ms = FIRST_MS + 601 * HOUR_MS + 60_000
     later_ms = FIRST_MS + 630 * HOUR_MS
-    with Service(tmp_path / "service", "run", None, **PATIENT) as service:
+    with Service(tmp_path / "service", "run", None, **PATIENT, **more) as service:
         imported = subprocess.run(
             [sys.executable, "-m", "ml_service", "data", "import", str(file), *NAMED],
             cwd=ROOT,

@@ -9,22 +9,20 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet
 
-from ml_service.domain.market.candles import COLUMNS, Candles, Stream
+from ml_service.adapters.market.arrow import as_arrow
+from ml_service.domain.market.candles import Candles, Stream
 
 Form = Literal["csv", "parquet", "feather"]
-TIME = "opened_at_ms"
 
 
 def write_candles(place: Path, form: Form, stream: Stream, parts: Iterable[Candles]) -> int:
     """How many bars. The stream is noted in the file where the form has a place for it."""
-    noted = {"exchange": stream.venue, "symbol": stream.symbol, "interval": stream.interval}
-    schema = pa.schema([(TIME, pa.int64()), *((name, pa.float64()) for name in COLUMNS)], metadata=noted)
+    batches = as_arrow(stream, parts)
     count = 0
-    with writer(place, form, schema) as out:
-        for part in parts:
-            columns = [pa.array(getattr(part, name), from_pandas=True) for name in COLUMNS]
-            out.write_batch(pa.record_batch([pa.array(part.opened_at_ms), *columns], schema=schema))
-            count += len(part)
+    with writer(place, form, batches.schema) as out:
+        for batch in batches:
+            out.write_batch(batch)
+            count += batch.num_rows
     return count
 
 

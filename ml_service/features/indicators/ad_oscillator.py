@@ -2,11 +2,10 @@
 
 from math import nan
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import windows
 from ml_service.features.indicators import money_flow
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 FAST, SLOW = 3, 10

@@ -1,9 +1,8 @@
 """Aroon oscillator 14: how much more recent the highest high is than the lowest low."""
 
-import talib
-
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step
 
 BARS = 14

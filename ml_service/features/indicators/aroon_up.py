@@ -1,9 +1,8 @@
 """Aroon up 14: how recent the highest high is; 100 is this bar, 0 is 14 bars ago."""
 
-import talib
-
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step
 
 BARS = 14

@@ -3,10 +3,10 @@
 from math import isnan, nan
 
 import numpy as np
-import talib
 
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 LIMIT = 20

@@ -3,10 +3,9 @@
 from collections import deque
 from math import nan
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 BARS = 10

@@ -1,10 +1,9 @@
 """MACD signal line: the exponential mean over 9 bars of the distance between the means over 12 and 26."""
 
-import talib
-
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.features import rolling, windows
 from ml_service.features.indicators import convergence
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 FAST, SLOW, SIGNAL = 12, 26, 9

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from math import nan
 
 import numpy as np
-import talib
 
 from ml_service.domain.market.candles import Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import ROUNDING
 
 

@@ -1,9 +1,8 @@
 """TEMA 20: the triple exponential mean, which lags less than the double one."""
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 BARS = 20

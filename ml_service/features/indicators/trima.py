@@ -1,9 +1,8 @@
 """TRIMA 20: the mean of the last closes, the middle ones weighing most."""
 
-import talib
-
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step
 
 BARS = 20

@@ -1,9 +1,8 @@
 """TRIX 15: by how many percent the triple-smoothed mean of the closes changed with this bar."""
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step, settling_of
 
 BARS = 15

@@ -2,10 +2,9 @@
 
 from math import isnan, nan
 
-import talib
-
 from ml_service.domain.market.candles import Candle, Candles, Floats
 from ml_service.features import rolling, windows
+from ml_service.features.plain_talib import talib
 from ml_service.features.spec import Feature, Step
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from ml_service.adapters.market.arrow import as_arrow
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.schema import MARKET, upgrade
@@ -43,6 +44,21 @@ def test_candles_come_back_as_they_went_in_missing_parts_included(market: SqlMar
     assert rows(joined(market.candles(BTC))) == rows(candles)
     assert rows(joined(market.candles(BTC, rows_at_once=7))) == rows(candles)
     assert rows(market.latest(BTC, 3)) == rows(candles[97:])
+
+
+def test_candles_are_read_as_arrow_a_portion_at_a_time(market: SqlMarket) -> None:
+    candles = changed(walk(100), 7, taker_buy=3.5)
+    add(market, candles)
+
+    reader = as_arrow(BTC, market.candles(BTC, rows_at_once=40))
+
+    assert reader.schema.metadata == {b"exchange": b"binance", b"symbol": b"BTCUSDT", b"interval": b"1h"}
+    first = reader.read_next_batch()
+    rest = reader.read_all()
+    assert (first.num_rows, rest.num_rows) == (40, 60)
+    assert first["close"].to_pylist() == candles.close[:40].tolist()
+    assert first["opened_at_ms"].to_pylist() == candles.opened_at_ms[:40].tolist()
+    assert first["taker_buy"].null_count == 39
 
 
 def test_a_part_is_asked_for_by_time(market: SqlMarket) -> None:
