@@ -27,7 +27,6 @@ def bounds() -> Iterator[tuple[str, str]]:
 
 VARIABLES: Mapping[str, str] = {
     "ENVIRONMENT": "environment",
-    "DEBUG": "debug",
     "ML_SERVICE_DATA_DIR": "data_dir",
     "ML_SERVICE_SERVER": "server.kind",
     "HOST": "server.host",
@@ -72,7 +71,6 @@ VARIABLES: Mapping[str, str] = {
     "LOG_MAX_FILE_SIZE": "logging.max_file_bytes",
     "LOG_BACKUP_COUNT": "logging.backup_count",
     "ENABLE_METRICS": "monitoring.metrics_enabled",
-    "HEALTH_CHECK_TIMEOUT": "monitoring.health_timeout_s",
     "ENABLE_REDIS_CACHE": "redis.enabled",
     "REDIS_URL": "redis.url",
     "SLACK_WEBHOOK_URL": "notify.slack_webhook_url",
@@ -82,6 +80,8 @@ VARIABLES: Mapping[str, str] = {
 
 RETIRED: Mapping[str, str] = {
     "FLASK_SECRET_KEY": "there are no cookies to sign; callers carry keys (ML_SERVICE_API_KEYS_FILE)",
+    "DEBUG": "there is no debugging mode; LOG_LEVEL=DEBUG tells more",
+    "HEALTH_CHECK_TIMEOUT": "/health tells what is in memory, and waits for nothing",
     "METRICS_PORT": "/metrics answers on the port of the service (PORT)",
     "ENABLE_REQUEST_ID": "request ids are always on",
     "ENABLE_PERFORMANCE_TRACKING": "performance tracking is always on",
@@ -132,7 +132,7 @@ def read(name: str, path: str, text: str) -> str:
         raise Wrong("expected text without control characters")
     if name == JSON_LOGGING:
         # Any setting that is true or false may judge the word.
-        return "json" if valid("debug", text) else "text"
+        return "json" if valid("monitoring.metrics_enabled", text) else "text"
     return text
 
 

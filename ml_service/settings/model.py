@@ -40,7 +40,6 @@ CONTRADICTION = "contradiction"
 
 class Settings(Section):
     environment: Annotated[Literal["development", "testing", "staging", "production"], Lower] = "development"
-    debug: bool = False
     data_dir: Folder = Path("var")
     server: ServerSettings = ServerSettings()
     security: SecuritySettings = SecuritySettings()

@@ -185,7 +185,6 @@ class LoggingSettings(Section):
 
 class MonitoringSettings(Section):
     metrics_enabled: bool = True
-    health_timeout_s: float = number(5.0, 0.05, 300)
 
 
 class RedisSettings(Section):
