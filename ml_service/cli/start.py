@@ -4,6 +4,7 @@ import contextlib
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +20,7 @@ PATIENCE_SECONDS = 10.0
 LOOK_MS = 750
 """How long a start waits for the database where this host has a snapshot to start from: at most once here, once in the
 web server's command and once in its process, so that the first answer comes within five seconds."""
+RETRY_SECONDS = 1.0
 PORT_SECONDS = 3.0
 """The processes of a service that was killed a moment ago may take as long to let go of their port."""
 
@@ -68,7 +70,8 @@ def taken(host: str, port: int) -> str | None:
     return None
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> bool:
+    """Whether the database is in today's shape; False where it does not answer and has to be brought up later."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     away = decides_from_copy(settings)
     refuse_unsafe(settings, away)
@@ -76,13 +79,24 @@ def prepare(settings: Settings) -> None:
         print(f"note: {notice}", file=sys.stderr)
     if away:
         print("the database does not answer: starting from the last snapshot", file=sys.stderr)
-        return
+        return False
     try:
         bring_up(settings)
     except StoreUnavailable:
         if settings.is_embedded or not await_database(settings.database_url, PATIENCE_SECONDS):
             raise
         bring_up(settings)
+    return True
+
+
+def bring_up_later(settings: Settings, stopping: Callable[[float], bool]) -> None:
+    """As soon as the database answers. Whoever decides meanwhile does so from the last snapshot."""
+    while not stopping(RETRY_SECONDS):
+        if await_database(settings.database_url, 0.0, LOOK_MS):
+            with contextlib.suppress(StoreUnavailable):
+                bring_up(settings)
+                print("the database answers, and is in today's shape", file=sys.stderr, flush=True)
+                return
 
 
 def bring_up(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ml_service.adapters.process import Stop, die_with_parent
@@ -69,7 +69,11 @@ class Child:
             return None
 
 
-def supervise(settings: Settings, with_worker: bool) -> int:
+Errand = Callable[[Settings, Callable[[float], bool]], None]
+"""Done beside everything else; it waits by what it is given, which says when to leave off."""
+
+
+def supervise(settings: Settings, with_worker: bool, errands: Sequence[Errand] = ()) -> int:
     """Returns the exit status once everything has stopped."""
     page = SharedPage(settings.data_dir / "shared.page")
     page.mark("draining").set(0)
@@ -82,8 +86,9 @@ def supervise(settings: Settings, with_worker: bool) -> int:
     stopping = Stop().on_signals()
     signal.signal(signal.SIGHUP, lambda *_: page.mark("settings").bump())
 
-    greeter = threading.Thread(target=greet, args=(settings, stopping), daemon=True)
-    greeter.start()
+    threading.Thread(target=greet, args=(settings, stopping), daemon=True).start()
+    for errand in errands:
+        threading.Thread(target=errand, args=(settings, stopping.wait), daemon=True).start()
     while not stopping.is_set():
         for child in children:
             child.tend()

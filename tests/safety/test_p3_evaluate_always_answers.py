@@ -16,6 +16,7 @@ from typing import get_args
 
 import pytest
 
+from ml_service.adapters.store.schema import STORE, downgrade, is_current_already
 from tests.safety.callers import (
     HEAL_SECONDS,
     USER,
@@ -118,7 +119,7 @@ def test_the_same_decision_id_gets_its_first_answer_while_postgres_is_in_trouble
 
 
 @pytest.mark.parametrize("trouble", ["refused", "silent"])
-def test_a_start_without_postgres_decides_from_the_last_snapshot(
+def test_a_start_without_postgres_decides_from_the_last_snapshot_and_migrates_later(
     tmp_path: Path, postgres: PostgresServer, postgres_url: str, trouble: Mode
 ) -> None:
     with TroubledProxy(postgres.port) as proxy:
@@ -126,6 +127,7 @@ def test_a_start_without_postgres_decides_from_the_last_snapshot(
         with Service(tmp_path, DATABASE_URL=url) as service:
             set_thresholds(service)
             await_kept_snapshot(service)
+        downgrade(postgres_url, "-1")
         proxy.mode = trouble
 
         with Service(tmp_path, DATABASE_URL=url) as service:
@@ -138,6 +140,7 @@ def test_a_start_without_postgres_decides_from_the_last_snapshot(
             assert all("database_away" in decision["degraded"] for decision in decisions)
             assert all("snapshot_age_ms" in decision for decision in decisions)
             assert_all_recorded(service, decisions)
+            until(lambda: is_current_already(postgres_url, STORE), HEAL_SECONDS, "migrated")
 
 
 def test_a_start_with_a_mute_postgres_takes_hardly_longer_than_any_other(

@@ -13,14 +13,14 @@ def run(
     worker: Annotated[bool, typer.Option(help="Run the worker beside the web server.")] = True,
 ) -> None:
     """Migrate the database, then run web and worker until Ctrl-C."""
-    from ml_service.cli.start import prepare, refuse_taken_port
+    from ml_service.cli.start import bring_up_later, prepare, refuse_taken_port
     from ml_service.cli.supervisor import supervise
 
     settings = load_settings()
     keep_private()
     refuse_taken_port(settings)
-    prepare(settings)
-    sys.exit(supervise(settings, worker))
+    is_prepared = prepare(settings)
+    sys.exit(supervise(settings, worker, () if is_prepared else (bring_up_later,)))
 
 
 def web() -> None:
