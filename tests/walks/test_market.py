@@ -15,6 +15,7 @@ from tests.candles import FIRST_MS, HOUR_MS, walk
 from tests.service import PATIENT, ROOT, Service
 
 SETTLED_SECONDS = 60.0
+MINUTE_MS = 60_000
 NAMED = ("--venue", "binance", "--symbol", "BTCUSDT", "--interval", "1h")
 
 
@@ -39,6 +40,8 @@ def settled(service: Service, now_ms: int) -> list[dict[str, Any]]:
         if found:
             return list(found)
         time.sleep(0.2)
+        # The worker looks once a minute, and may have done so just before the candles were there.
+        now_ms += MINUTE_MS
     raise AssertionError(f"nothing was settled within {SETTLED_SECONDS} s:\n{service.output()}")
 
 
