@@ -236,6 +236,9 @@ class Writing(Reading, Protocol):
     def save_stand_in(self, stored: StoredOutcome, trade_id: str) -> None:
         """Another outcome counts in its place."""
 
+    def kill_to_change(self, user_id: str) -> Kill | None:
+        """Nobody else turns a switch before this transaction has ended."""
+
     def save_kill(self, kill: Kill) -> None: ...
     def keys_to_change(self) -> tuple[ApiKey, ...]:
         """Every key; nobody else changes one before this transaction has ended."""

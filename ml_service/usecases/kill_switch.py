@@ -39,7 +39,7 @@ def settle(view: View, *, store: Store, kill_file: KillFile) -> None:
 def write_down(kill: Kill, store: Store, *, late: bool) -> None:
     """`late`: it was turned while the database was away, and others may have turned it since."""
     with store.begin() as tx:
-        stored = tx.kill(kill.user_id)
+        stored = tx.kill_to_change(kill.user_id)
         if stored is not None and stored.changed_at_ms >= kill.changed_at_ms:
             if is_same_turn(stored, kill) or (late and (stored.on or not kill.on)):
                 # Known already; or another host switched on later than this one switched off: on wins.

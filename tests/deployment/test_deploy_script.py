@@ -254,6 +254,7 @@ def test_a_broken_line_of_the_env_file_is_named(copy: Copy) -> None:
 def test_deploying_on_this_host_backs_up_migrates_and_restarts(copy: Copy) -> None:
     copy.call("start")
     first = copy.pid()
+    sqlite3.connect(copy.folder / "var" / "market.db").close()
     with closing(sqlite3.connect(copy.folder / "var" / "ml_service.db")) as live:
         live.execute("PRAGMA journal_mode=WAL")
         live.execute("CREATE TABLE kept AS SELECT 7 AS n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 
@@ -10,7 +11,7 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.types import Kill
 from ml_service.domain.view import Changes, View, changed
-from ml_service.usecases.kill_switch import settle, turn
+from ml_service.usecases.kill_switch import settle, turn, write_down
 from tests.builders import HASH, NOW_MS, kill, policy
 from tests.fakes import SwitchedDatabase
 
@@ -158,3 +159,22 @@ def test_users_are_switched_by_themselves(host: Host) -> None:
     assert host.stored("*") is None
     assert host.view().killed("ada")
     assert not host.view().killed("bob")
+
+
+def test_several_who_tell_the_database_of_one_turn_tell_it_once(database: Database) -> None:
+    """The caller's own request, and whoever of this host looks for turns that the database has not heard of."""
+    store = SqlStore(database)
+    together = Barrier(8)
+
+    def tell() -> None:
+        together.wait()
+        write_down(kill(), store, late=True)
+
+    threads = [Thread(target=tell) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with store.read() as reading:
+        assert [entry.action for entry in reading.audit_entries(0, None)] == ["kill_switch.on"]

@@ -15,6 +15,10 @@ class KillReading(Look):
 
 
 class KillWriting(KillReading, Transaction):
+    def kill_to_change(self, user_id: str) -> Kill | None:
+        self._generation()
+        return self.kill(user_id)
+
     def save_kill(self, kill: Kill) -> None:
         row = {
             "user_id": kill.user_id,
