@@ -47,9 +47,16 @@ def chosen(own: Mapping[str, float], wished: Mapping[str, float] | None) -> dict
     for name, value in (wished or {}).items():
         if name not in own:
             raise InvalidInput.at(f"parameters.{name}", f"expected one of {', '.join(own)}, found {name}")
-        if not isfinite(value) or value < 0.0:
-            raise InvalidInput.at(f"parameters.{name}", f"expected a finite number of at least 0, found {value}")
-    return {**own, **(wished or {})}
+        # What is whole by itself counts something.
+        counts = isinstance(own[name], int)
+        if not isfinite(value) or value < counts or (counts and value != int(value)):
+            expected = "a whole number of at least 1" if counts else "a finite number of at least 0"
+            raise InvalidInput.at(f"parameters.{name}", f"expected {expected}, found {value}")
+    return {name: kind_of(value)((wished or {}).get(name, value)) for name, value in own.items()}
+
+
+def kind_of(value: float) -> type[int] | type[float]:
+    return int if isinstance(value, int) else float
 
 
 def usable(later: Examples | None) -> Examples | None:

@@ -35,8 +35,7 @@ class TrainedNet(Headed):
         net = Net(self.header.preparation, self.body).eval()
         with torch.inference_mode():
             pieces = [
-                net(torch.from_numpy(np.ascontiguousarray(windows[start : start + AT_ONCE]))).numpy()
-                for start in range(0, len(windows), AT_ONCE)
+                net(torch.tensor(windows[start : start + AT_ONCE])).numpy() for start in range(0, len(windows), AT_ONCE)
             ]
         return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
 

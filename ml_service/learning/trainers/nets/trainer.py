@@ -23,7 +23,7 @@ COURSE: Mapping[str, float] = {
     "rate": 0.001,
     "decay": 0.01,
     "patience": 3,
-    "half_precision": 0,
+    "half_precision": 0.0,
     "more_epochs": 3,
     "more_rate_share": 0.3,
 }
