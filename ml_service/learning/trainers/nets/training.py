@@ -37,9 +37,11 @@ class Course:
     """In half precision, which only CUDA is quicker with."""
 
 
-def course_of(parameters: Mapping[str, float], device: str, *, more: bool = False) -> Course:
+def course_of(parameters: Mapping[str, float], device: str, *, more: bool, watched: bool) -> Course:
+    """`watched` is a training of which later examples tell when to stop. Without them it is a short one."""
+    epochs = parameters["epochs"] if watched else min(parameters["epochs"], parameters["blind_epochs"])
     return Course(
-        epochs=int(parameters["more_epochs" if more else "epochs"]),
+        epochs=int(parameters["more_epochs"] if more else epochs),
         batch=max(int(parameters["batch"]), 1),
         # What goes on is not to forget what it knows.
         rate=parameters["rate"] * (parameters["more_rate_share"] if more else 1.0),
