@@ -175,6 +175,12 @@ def test_it_goes_on_from_its_file(name: str) -> None:
     assert after > before - 0.005
 
 
+@pytest.mark.parametrize("name", ["forest", "xgboost", "lightgbm"])
+def test_it_does_not_grow_beyond_all_bounds(name: str) -> None:
+    with pytest.raises(Untrainable, match="expected at most 35 trees, found"):
+        trainer(name).resume(trained(name).native(), known(), wishes(name, more_trees=36, trees_max=35))
+
+
 @every_trainer
 def test_it_does_not_go_on_with_other_features(name: str) -> None:
     foreign = Schema(SCHEMA.version, ("moon_phase", *SCHEMA.names[1:]), "0" * 16)

@@ -10,7 +10,7 @@ from ml_service.features.schema import Schema
 from ml_service.learning.trainers.trainable import chosen, examine
 from tests.learning.examples import planted
 
-OWN = {"depth": 5, "rate": 0.05}
+OWN = {"depth": 5, "rate": 0.05, "rows": 0.9}
 
 
 def test_enough_examples_of_both_kinds_can_be_learned_from() -> None:
@@ -43,7 +43,7 @@ def test_later_examples_must_have_the_same_features() -> None:
 
 
 def test_wished_parameters_stand_in_place_of_the_trainers_own() -> None:
-    assert chosen(OWN, {"depth": 3.0}) == {"depth": 3, "rate": 0.05}
+    assert chosen(OWN, {"depth": 3.0}) == {"depth": 3, "rate": 0.05, "rows": 0.9}
     assert chosen(OWN, None) == OWN
 
 
@@ -55,6 +55,7 @@ def test_wished_parameters_stand_in_place_of_the_trainers_own() -> None:
         ({"rate": -0.1}, "found -0.1"),
         ({"depth": 0.0}, "parameters.depth: expected a whole number of at least 1, found 0.0"),
         ({"depth": 2.5}, "found 2.5"),
+        ({"rows": 1.1}, "parameters.rows: expected a share from 0 to 1, found 1.1"),
     ],
 )
 def test_parameters_that_mean_nothing_are_refused(wished: dict[str, float], message: str) -> None:

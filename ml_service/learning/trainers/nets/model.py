@@ -109,7 +109,7 @@ def importance_of(header: Header, body: nn.Module, known: Table) -> dict[str, fl
     # cuDNN cannot go backwards through a recurrent net that is not being trained.
     with torch.backends.cudnn.flags(enabled=False):
         (slopes,) = torch.autograd.grad(body(windows).sum(), windows)
-    of_columns = slopes.abs().mean(dim=(0, 1)).double().cpu().numpy()
+    of_columns = slopes.abs().mean(dim=(0, 1)).cpu().double().numpy()
     told = of_columns.reshape(2, -1) * np.array([header.preparation.inverse, header.preparation.masked]).astype(bool)
     by_feature = told.sum(axis=0)
     total = by_feature.sum()

@@ -42,12 +42,13 @@ def test_a_device_that_is_not_here_is_refused_by_name(monkeypatch: pytest.Monkey
         device_for("cuda")
 
 
-def test_every_place_is_used_once_though_the_memory_runs_out() -> None:
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no memory"), RuntimeError("MPS backend out of memory")])
+def test_every_place_is_used_once_though_the_memory_runs_out(error: Exception) -> None:
     used: list[int] = []
 
     def use(batch: torch.Tensor) -> None:
         if len(batch) > 5:
-            raise torch.OutOfMemoryError("no memory")
+            raise error
         used.extend(batch.tolist())
 
     batches = Batches(32)
@@ -62,6 +63,14 @@ def test_a_device_without_memory_for_one_example_is_told_of() -> None:
         raise torch.OutOfMemoryError("no memory")
 
     with pytest.raises(Untrainable, match="memory for one example"):
+        Batches(8).each(torch.arange(10), use)
+
+
+def test_other_trouble_is_not_taken_for_a_lack_of_memory() -> None:
+    def use(batch: torch.Tensor) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
         Batches(8).each(torch.arange(10), use)
 
 
