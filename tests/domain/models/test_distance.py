@@ -11,7 +11,7 @@ def rows(count: int = 2_000) -> NDArray[np.float32]:
     random = np.random.default_rng(1)
     found = random.normal(size=(count, 4)) * np.array([1.0, 10.0, 0.001, 1.0])
     found[:, 3] = np.nan
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)
 
 
 def test_training_rows_lie_within_the_limit_and_others_beyond() -> None:
