@@ -21,13 +21,16 @@ from ml_service.domain.models.metrics import (
     ranks,
     reliability,
 )
-from ml_service.domain.statistics.blocks import estimated
+from ml_service.domain.statistics.blocks import estimated, estimated_together
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.learning.equity import Equity, equities
 from ml_service.learning.walk import Stretch, Walk, on_base
 
 THRESHOLDS = 19
 """So many chances are looked at as thresholds, at equal counts of rows."""
+
+LIKELY = 0.5
+"""From this chance on, an outcome is told to come true."""
 
 Truths = NDArray[np.bool_]
 
@@ -46,7 +49,7 @@ class Worth:
     f1: Estimate
     precision: Estimate
     recall: Estimate
-    """All three with the more likely outcome told: from a chance of 0.5 on."""
+    """All three with the more likely outcome told."""
 
     @property
     def has_skill(self) -> bool:
@@ -110,10 +113,7 @@ def evaluated(walk: Walk, models: Sequence[str], seed: int) -> Evaluation:
     overlap = stretches[0].rows.overlap
     rose = joined(stretches, lambda one: one.rows.rose.astype(np.float64))
     movers, truth = rose >= 0.0, rose[rose >= 0.0] == 1.0
-    members = {
-        name: worth(*(column[movers] for column in of_member(stretches, number)), truth, overlap, seed)
-        for number, name in enumerate(models)
-    }
+    members = {name: member_worth(stretches, number, movers, truth, seed) for number, name in enumerate(models)}
     base = repeated(stretches, lambda one: float(np.mean(one.bases)))
     pooled = joined(stretches, lambda one: on_base(one.combined, float(np.mean(one.bases))))
     sides = tuple(side_worth(stretches, side, overlap, seed) for side in ("BUY", "SELL"))
@@ -128,34 +128,30 @@ def evaluated(walk: Walk, models: Sequence[str], seed: int) -> Evaluation:
     )
 
 
-def of_member(stretches: Sequence[Stretch], number: int) -> tuple[Floats, Floats]:
-    """Its chances of rising, and the base rate it knew."""
-    return (
-        joined(stretches, lambda one: on_base(one.figures[number], one.bases[number])),
-        repeated(stretches, lambda one: one.bases[number]),
-    )
+def member_worth(stretches: Sequence[Stretch], number: int, movers: Truths, truth: Truths, seed: int) -> Worth:
+    """Against the base rate that it knew."""
+    chances = joined(stretches, lambda one: on_base(one.figures[number], one.bases[number]))
+    base = repeated(stretches, lambda one: one.bases[number])
+    return worth(chances[movers], base[movers], truth, stretches[0].rows.overlap, seed)
 
 
 def worth(chances: Floats, base: Floats, truth: Truths, overlap: int, seed: int) -> Worth:
     losses = log_losses(chances, truth)
+    gains = log_losses(base, truth) - losses
     ranked = ranks(chances)
-    rows = truth.size
-
-    def of_told(figure: str) -> Estimate:
-        return estimated(
-            lambda often: float(getattr(confusion(chances, truth, 0.5, often), figure)), rows, overlap, seed
-        )
-
-    return Worth(
-        rows=rows,
-        base_rate=float(truth.mean()) if rows else float("nan"),
-        log_loss=float(losses.mean()) if rows else float("nan"),
-        gain=mean_of(log_losses(base, truth) - losses, overlap, seed),
-        auc=estimated(lambda often: auc(ranked, truth, often), rows, overlap, seed),
-        f1=of_told("f1"),
-        precision=of_told("precision"),
-        recall=of_told("recall"),
+    found = estimated_together(
+        {
+            "gain": lambda often: mean(gains, often),
+            "auc": lambda often: auc(ranked, truth, often),
+            "f1": lambda often: confusion(chances, truth, LIKELY, often).f1,
+            "precision": lambda often: confusion(chances, truth, LIKELY, often).precision,
+            "recall": lambda often: confusion(chances, truth, LIKELY, often).recall,
+        },
+        truth.size,
+        overlap,
+        seed,
     )
+    return Worth(rows=truth.size, base_rate=float(truth.mean()), log_loss=float(losses.mean()), **found)
 
 
 def mean_of(values: Floats, overlap: int, seed: int) -> Estimate:

@@ -5,7 +5,7 @@ Whole stretches of rows are drawn with replacement, round the end as if it were 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +41,26 @@ def estimated(
     figure: Callable[[Floats], float], rows: int, overlap: int, seed: int = 0, count: int = DRAWS
 ) -> Estimate:
     """`figure` is told how often each row counts; NaN where it cannot be told of such rows."""
-    value = figure(np.ones(rows))
+    return estimated_together({"": figure}, rows, overlap, seed, count)[""]
+
+
+def estimated_together(
+    figures: Mapping[str, Callable[[Floats], float]], rows: int, overlap: int, seed: int = 0, count: int = DRAWS
+) -> dict[str, Estimate]:
+    """Several figures of the same draws."""
     length = block_rows(rows, overlap)
-    if rows < BLOCKS_MIN * length:
+    enough = rows >= BLOCKS_MIN * length
+    drawn = list(draws(rows, length, seed, count)) if enough else []
+    return {
+        name: between(figure(np.ones(rows)), [figure(often) for often in drawn]) for name, figure in figures.items()
+    }
+
+
+def between(value: float, found: Sequence[float]) -> Estimate:
+    told = np.array([one for one in found if math.isfinite(one)])
+    if not told.size or 2 * told.size < len(found):
         return Estimate(value)
-    found = np.array([figure(often) for often in draws(rows, length, seed, count)])
-    found = found[np.isfinite(found)]
-    if found.size < count // 2:
-        return Estimate(value)
-    low, high = np.quantile(found, (0.025, 0.975)).tolist()
+    low, high = np.quantile(told, (0.025, 0.975)).tolist()
     return Estimate(value, low, high)
 
 
