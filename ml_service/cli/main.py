@@ -19,6 +19,7 @@ from ml_service.cli.commands import (
     report,
     rollups,
     safety_case,
+    train,
     verify_audit,
 )
 from ml_service.errors import Misconfigured, ServiceError
@@ -33,6 +34,7 @@ cli.command("kill-switch")(kill_switch.kill_switch)
 cli.command("replay")(replay.replay)
 cli.command("export")(export.export)
 cli.command("report")(report.report)
+cli.command("train")(train.train)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(data.data, name="data")

@@ -105,7 +105,7 @@ class LineTrainer:
             raise Untrainable("it was told to fail")
         ridge = {**self.parameters, **(wishes.parameters or {})}["ridge"]
         rows = examples.windows(1)[:, 0].astype(np.float64)
-        mean = np.nan_to_num(np.nanmean(rows, axis=0))
+        mean = np.nan_to_num(rows).sum(axis=0) / np.maximum(np.isfinite(rows).sum(axis=0), 1)
         columns = np.column_stack((np.ones(len(rows)), np.nan_to_num(rows - mean)))
         line = np.zeros(columns.shape[1])
         for step in range(12):
