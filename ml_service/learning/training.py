@@ -43,8 +43,12 @@ def train(
     open_graph: OpenGraph,
     keep: Keep | None = None,
     told: Told = unheard,
+    doubts: Sequence[str] = (),
 ) -> Training:
-    """`Untrainable` where there are too few rows, or none of the models learns anything from them."""
+    """`doubts` are what is suspicious of the data already.
+
+    `Untrainable` where there are too few rows, or none of the models learns anything from them.
+    """
     examples = checked(dataset, plan)
     data_hash = dataset.hash
     spans = spans_of(dataset, plan)
@@ -52,6 +56,7 @@ def train(
     walked = walk(dataset, spans, fits)
     evaluation = evaluated(walked, tuple(fits), plan.seed)
     doubts = (
+        *doubts,
         *suspicions(dataset),
         *model_suspicions([(name, worth.auc.value) for name, worth in evaluation.members.items()]),
     )

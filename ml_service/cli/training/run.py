@@ -64,6 +64,7 @@ def run(request: Request, settings: Settings, show: ShowProgress = Progress) -> 
             open_graph=open_graph,
             keep=kept,
             told=progress.told,
+            doubts=[f"{name} says something else of a bar once later ones are there" for name in made.changed_later],
         )
 
 
