@@ -47,7 +47,7 @@ def test_a_feature_of_prices_that_is_shifted_into_the_future_is_named(name: str,
     assert [said.split()[0] for said in found] == [name]
 
 
-@pytest.mark.parametrize("name", ["volume_ratio", "volume_ratio_5", "volume_ratio_20"])
+@pytest.mark.parametrize("name", ["volume_ratio_5", "volume_ratio_20"])
 def test_a_feature_of_volumes_that_is_shifted_is_named_on_real_data(name: str) -> None:
     known = made(real_candles(HOURS_OF_BTC)[-BARS:])
 

@@ -10,6 +10,7 @@ import typer
 
 from ml_service.settings import load_settings
 
+ACTOR = "command-line"
 NICENESS = 10
 STOPPED = 130
 """The exit status of what was stopped with Ctrl-C."""
@@ -42,6 +43,8 @@ def train(
     seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0)] = 0,
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
+    expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Report; put nothing into the registry.")] = False,
     html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,
     force: Annotated[bool, typer.Option(help="Write over a report that is there already.")] = False,
@@ -74,8 +77,9 @@ def train(
     )
     # Whoever decides on this host goes first.
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    settings = load_settings()
     try:
-        training = run(request, load_settings())
+        training = run(request, settings)
     except KeyboardInterrupt:
         print("stopped; what was fitted is kept, and the same command goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
@@ -88,9 +92,16 @@ def train(
 
         with written_whole(html, force) as part:
             part.write_text(page(training), encoding="utf-8")
+    set_id = None
+    if not dry_run:
+        from ml_service.cli.training.register import register
+
+        set_id = register(training, settings, ACTOR, expires_days).set_id
     if as_json:
         import orjson
 
-        sys.stdout.write(orjson.dumps(document(training), option=orjson.OPT_INDENT_2).decode() + "\n")
+        told = {**document(training), "set_id": set_id}
+        sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         print("\n".join(lines(training)))
+        print("nothing was registered" if set_id is None else f"registered as set {set_id}; it serves once promoted")

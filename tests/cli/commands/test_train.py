@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ml_service.adapters.inference.graph import open_graph
 from ml_service.cli.training import run as runs
-from ml_service.cli.wiring import open_market, open_store
+from ml_service.cli.wiring import open_market, open_models, open_store
 from ml_service.domain.market.candles import Stream
 from ml_service.learning import trainers
+from ml_service.ports import ModelFilter
 from ml_service.settings import load_settings
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
 from tests.candles import BTC, HOUR_MS, walk
@@ -49,7 +52,9 @@ def test_a_report_and_the_files_are_written(typed: Type, tmp_path: Path) -> None
 
     assert ended.status == 0, ended.err
     assert "logistic: 100 % (done)" in ended.err
-    assert ended.out.splitlines()[-1].startswith("No evidence of skill")
+    verdict, registered = ended.out.splitlines()[-2:]
+    assert verdict.startswith("No evidence of skill")
+    assert registered.startswith("registered as set ")
     page = html.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
@@ -63,6 +68,30 @@ def test_a_report_and_the_files_are_written(typed: Type, tmp_path: Path) -> None
         "set.json",
         "set.onnx",
     }
+
+
+@pytest.mark.usefixtures("taken")
+def test_the_set_is_registered_and_its_graph_says_what_its_members_say(typed: Type) -> None:
+    told = [json.loads(typed(*WORDS, "--json").out) for _ in range(2)]
+
+    with open_models(load_settings()) as tools, tools.store.read() as reading:
+        found = reading.model_set(told[0]["set_id"])
+        assert found is not None
+        (model,) = reading.models_of_set(found.set_id)
+        graph = open_graph(tools.shelf.read(found.graph_sha256))
+    rows = np.zeros((3, 1, 25), np.float32)
+    assert told[0]["set_id"] == told[1]["set_id"]
+    assert (model.slot.model_type, model.status) == ("logistic", "SHADOW")
+    assert graph.run(rows)["rises"].shape == (3, 1)
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_dry_run_registers_nothing(typed: Type) -> None:
+    ended = typed(*WORDS, "--dry-run")
+
+    assert ended.out.splitlines()[-1] == "nothing was registered"
+    with open_models(load_settings()) as tools, tools.store.read() as reading:
+        assert reading.models(ModelFilter(None, None, None, None), None, 10).items == []
 
 
 @pytest.mark.usefixtures("taken")
