@@ -91,7 +91,7 @@ def test_a_dry_run_registers_nothing(typed: Type) -> None:
 
     assert ended.out.splitlines()[-1] == "nothing was registered"
     with open_models(load_settings()) as tools, tools.store.read() as reading:
-        assert reading.models(ModelFilter(None, None, None, None), None, 10).items == []
+        assert not reading.models(ModelFilter(None, None, None, None), None, 10).items
 
 
 @pytest.mark.usefixtures("taken")
