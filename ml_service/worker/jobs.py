@@ -10,6 +10,7 @@ from ml_service.domain.job import Job, Progress
 from ml_service.errors import Unavailable
 from ml_service.usecases.adapt import adapt_all
 from ml_service.worker.parts import Parts
+from ml_service.worker.training import train
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def unknown(job: Job, parts: Parts) -> Iterator[Progress]:
     yield
 
 
-WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due}
+WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due, "train": train}
 """One table: which kind of job is done how. All of them are safe to begin again after a kill."""
 
 
@@ -118,3 +119,7 @@ class JobRunner:
             tx.update_job(ended)
         logger.info("job %s (%s) %s: %s", ended.id, ended.kind, state, result or error or "")
         self._job = None
+        # What it holds goes now, not when another job takes its place.
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()

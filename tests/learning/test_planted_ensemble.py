@@ -1,4 +1,4 @@
-"""The calibrated ensemble on a signal whose best possible forecast is known: how much of the achievable gain it makes."""
+"""The calibrated ensemble on a signal whose best forecast is known: how much of the achievable gain it makes."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,8 @@ import pytest
 
 from ml_service.domain.market.candles import Candles, Floats
 from ml_service.domain.market.settlement import Costs
-from ml_service.learning import from_candles as making
+from ml_service.features.rows import table
+from ml_service.features.schema import SCHEMA
 from ml_service.learning.dataset import Dataset
 from ml_service.learning.from_candles import from_candles
 from ml_service.learning.labels import Label
@@ -55,16 +56,16 @@ def test_a_feature_of_volumes_that_is_shifted_is_named_on_real_data(name: str) -
 
 
 def test_a_shelf_that_looks_ahead_is_caught_whatever_the_feature_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    known_in_time = making.table
+    known_in_time = table
 
     def ahead(candles: Candles) -> Floats:
         found = known_in_time(candles)
-        column = making.SCHEMA.names.index("volatility_20")
+        column = SCHEMA.names.index("volatility_20")
         found[:-1, column] = found[1:, column]
         return found
 
     assert from_candles(walk(900), HOUR_MS, Label(12), Costs()).changed_later == ()
-    monkeypatch.setattr(making, "table", ahead)
+    monkeypatch.setattr("ml_service.learning.from_candles.table", ahead)
     assert from_candles(walk(900), HOUR_MS, Label(12), Costs()).changed_later == ("volatility_20",)
 
 

@@ -48,10 +48,12 @@ def train(
     html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,
     force: Annotated[bool, typer.Option(help="Write over a report that is there already.")] = False,
+    followed: Annotated[bool, typer.Option("--followed", hidden=True)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a document instead of text.")] = False,
 ) -> None:
     """Train models, and say honestly what they are worth. Stopped with Ctrl-C, the same command goes on."""
     from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.training.progress import Lines, Progress
     from ml_service.cli.training.run import Request, named_models, require_layer, run
     from ml_service.cli.training.told import document, lines
 
@@ -79,7 +81,7 @@ def train(
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     settings = load_settings()
     try:
-        training = run(request, settings)
+        training = run(request, settings, Lines if followed else Progress)
     except KeyboardInterrupt:
         print("stopped; what was fitted is kept, and the same command goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
@@ -97,11 +99,11 @@ def train(
         from ml_service.cli.training.register import register
 
         set_id = register(training, settings, ACTOR, expires_days).set_id
-    if as_json:
+    if as_json or followed:
         import orjson
 
         told = {**document(training), "set_id": set_id}
-        sys.stdout.write(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(orjson.dumps(told, option=0 if followed else orjson.OPT_INDENT_2).decode() + "\n")
     else:
         print("\n".join(lines(training)))
         print("nothing was registered" if set_id is None else f"registered as set {set_id}; it serves once promoted")

@@ -1,5 +1,6 @@
 """How far a training has come, told while it runs: a bar for each model."""
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -7,6 +8,8 @@ from typing import Any
 
 PLAIN_SECONDS = 5.0
 """So far apart are the lines of progress where nobody watches a bar."""
+TOLD_SECONDS = 0.5
+THOUSANDS = 1_000
 
 
 class Progress:
@@ -52,3 +55,21 @@ class Progress:
         elif model in self._done or time.monotonic() - self._said_at >= PLAIN_SECONDS:
             self._said_at = time.monotonic()
             print(f"  {model}: {100 * done:.0f} % ({doing})", file=sys.stderr)
+
+
+class Lines(Progress):
+    """For a program that follows: one document a line on stdout."""
+
+    def __init__(self, models: Sequence[str], fits: int) -> None:
+        super().__init__(models, fits)
+        self._shares = dict.fromkeys(models, 0.0)
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def told(self, model: str, number: int, share: float) -> None:
+        self._shares[model] = (number + share) / self._fits
+        if time.monotonic() - self._said_at >= TOLD_SECONDS:
+            self._said_at = time.monotonic()
+            done = sum(self._shares.values()) / len(self._shares)
+            print(json.dumps({"done": round(THOUSANDS * done), "total": THOUSANDS, "model": model}), flush=True)
