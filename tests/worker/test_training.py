@@ -12,7 +12,7 @@ from ml_service.domain.job import Job
 from ml_service.errors import InvalidInput
 from ml_service.usecases.jobs import cancel_job, open_job
 from ml_service.worker import jobs, training
-from ml_service.worker.jobs import JobRunner
+from ml_service.worker.jobs import JobRunner, long_kind, short_kind
 from tests.worker.conftest import Bench
 
 TELLS = """
@@ -96,6 +96,27 @@ def test_a_cancel_ends_the_process_and_no_slice_lasts(
     assert now(bench, job).state == "cancelled"
     assert not psutil.pid_exists(int(place.read_text()))
     assert longest < 2.0
+
+
+def test_a_long_training_keeps_no_adaptation_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    instead(monkeypatch, LASTS)
+    place = tmp_path / "pid"
+    training_job = opened(bench, symbol="BTCUSDT", venue=str(place))
+    short, long = JobRunner(short_kind), JobRunner(long_kind)
+    while not (place.exists() and place.read_text()):
+        long.work(bench.parts)
+    adapting, _ = open_job(
+        "adapt_all", {}, actor="tester", now_ms=bench.now_ms, store=bench.store, entropy=bench.parts.entropy
+    )
+
+    worked(short, bench)
+    long.leave()
+
+    assert now(bench, adapting).state == "done"
+    assert now(bench, training_job).state in ("waiting", "running")
+    assert not psutil.pid_exists(int(place.read_text()))
 
 
 def test_a_request_becomes_options_and_an_unknown_one_is_refused() -> None:
