@@ -31,7 +31,8 @@ def run_worker(settings: Settings) -> None:
                         pause = 0.0
                     schedule.run_due(parts)
                     # Each of them, not only the first that has something to do.
-                    if any([runner.work(parts) for runner in runners]):
+                    worked = [runner.work(parts) for runner in runners]
+                    if any(worked):
                         pause = 0.0
                     parts.announce()
                 else:
