@@ -23,6 +23,7 @@ from ml_service.domain.models.metrics import (
 )
 from ml_service.domain.statistics.blocks import estimated, estimated_together
 from ml_service.domain.statistics.estimate import Estimate
+from ml_service.errors import Untrainable
 from ml_service.learning.equity import Equity, equities
 from ml_service.learning.walk import Stretch, Walk, on_base
 
@@ -162,6 +163,8 @@ def mean_of(values: Floats, overlap: int, seed: int) -> Estimate:
 def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int) -> SideWorth:
     returns = joined(stretches, lambda one: returns_of(one, side))
     known = np.isfinite(returns)
+    if not known.any():
+        raise Untrainable(f"expected the result of at least one {side} among the tested rows, found none")
     truth = returns[known] > 0.0
     chances = joined(stretches, lambda one: one.chances(side))[known]
     base = repeated(stretches, lambda one: one.rule(side).base_rate)[known]
@@ -223,8 +226,10 @@ def fold_worth(stretch: Stretch) -> FoldWorth:
         until_ms=int(opened[-1]),
         rows=len(rows),
         gain=float(np.nanmean(side_gains(stretch))),
-        auc=auc(ranks(stretch.combined[movers]), rose[movers] == 1, np.ones(int(movers.sum()))),
-        calibration_error=calibration_error(stretch.chances("BUY")[known], truth),
+        auc=auc(ranks(stretch.combined[movers]), rose[movers] == 1, np.ones(int(movers.sum())))
+        if movers.any()
+        else float("nan"),
+        calibration_error=calibration_error(stretch.chances("BUY")[known], truth) if known.any() else float("nan"),
     )
 
 

@@ -103,6 +103,24 @@ def test_a_model_that_cannot_be_trained_is_left_out_and_named() -> None:
     assert set(found.set.weights.values()) == {(1.0,)}
 
 
+def test_decisions_whose_other_side_nobody_knows_are_enough() -> None:
+    known = dataset()
+    bought = np.random.default_rng(2).random(len(known)) < 0.5
+    one_side = replace(known, bought=np.where(bought, known.bought, np.nan), sold=np.where(bought, np.nan, known.sold))
+
+    found = train(one_side, plan(source="decisions"), TRAINERS, open_graph=Opened)
+
+    assert found.evaluation.has_skill
+    assert sum(side.worth.rows for side in found.evaluation.sides) == 2_400
+
+
+def test_without_any_sale_no_chance_of_one_is_told() -> None:
+    known = dataset()
+
+    with pytest.raises(Untrainable, match="expected at least one sale among the later rows"):
+        train(replace(known, sold=np.full(len(known), np.nan)), plan(), TRAINERS, open_graph=Opened)
+
+
 def test_without_any_model_nothing_is_made() -> None:
     with pytest.raises(Untrainable, match="other: it was told to fail"):
         train(dataset(2_000), plan("other"), {"other": LineTrainer("other", fails=True)}, open_graph=Opened)

@@ -21,6 +21,11 @@ class LabelKind(StrEnum):
     TRIPLE_BARRIER = "triple_barrier"
 
 
+class Source(StrEnum):
+    CANDLES = "candles"
+    DECISIONS = "decisions"
+
+
 class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
@@ -33,6 +38,7 @@ def train(
     models: Annotated[str, typer.Option(help="Names with commas between them, or all.")] = "all",
     venue: Annotated[str | None, typer.Option(help="One venue; needed where several have the symbol.")] = None,
     interval: Annotated[str | None, typer.Option(help="Of the bars, such as 15m; needed where several are.")] = None,
+    source: Annotated[Source, typer.Option(help="What the market did, or what became of decisions.")] = Source.CANDLES,
     horizon: Annotated[int | None, typer.Option(help="In bars; as settled signals, if left out.", min=1)] = None,
     label: Annotated[LabelKind, typer.Option(help="What is learned to be told.")] = LabelKind.DIRECTION,
     barrier: Annotated[float, typer.Option(help="Of triple_barrier: in usual moves.", min=0.1, max=10)] = 1.0,
@@ -76,6 +82,7 @@ def train(
         seed=seed,
         device=device.value,
         threads=jobs,
+        source=source.value,
     )
     # Whoever decides on this host goes first.
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

@@ -246,7 +246,7 @@ def folds(training: Training) -> Iterator[str]:
                 f"{one.rows:,}",
                 f"{one.gain:+.4f}".replace("-", "−"),
                 f"{one.auc:.3f}" if isfinite(one.auc) else "not known",
-                f"{one.calibration_error:.3f}",
+                f"{one.calibration_error:.3f}" if isfinite(one.calibration_error) else "not known",
             )
             for number, one in enumerate(found)
         ],

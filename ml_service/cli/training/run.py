@@ -10,19 +10,22 @@ from ml_service.adapters.inference.graph import open_graph
 from ml_service.cli.streams import chosen, read
 from ml_service.cli.training.kept import KeptFits
 from ml_service.cli.training.progress import Progress
-from ml_service.cli.wiring import open_market
+from ml_service.cli.wiring import open_market, open_store
+from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.intervals import interval_ms
 from ml_service.domain.market.regimes import REGIMES, regime_named
 from ml_service.domain.market.settlement import Costs
 from ml_service.domain.models.slots import EVERY
 from ml_service.errors import InvalidInput, Untrainable
 from ml_service.learning.dataset import Dataset
-from ml_service.learning.from_candles import FromCandles, from_candles
+from ml_service.learning.from_candles import from_candles
+from ml_service.learning.from_decisions import Traded, from_decisions, traded
 from ml_service.learning.labels import Label
-from ml_service.learning.plan import Plan
+from ml_service.learning.plan import Plan, Source
 from ml_service.learning.trained import Training
 from ml_service.learning.trainers import MODULES, trainer
 from ml_service.learning.training import train
+from ml_service.ports import Market
 from ml_service.settings import Settings
 
 DAY_MS = 86_400_000
@@ -47,40 +50,58 @@ class Request:
     seed: int = 0
     device: str = "auto"
     threads: int = 1
+    source: Source = "candles"
 
 
 ShowProgress = Callable[[Sequence[str], int], AbstractContextManager[Progress]]
 
 
 def run(request: Request, settings: Settings, show: ShowProgress = Progress) -> Training:
-    plan, made = prepared(request, settings)
+    plan, dataset, doubts = prepared(request, settings)
     kept = KeptFits(settings.data_dir / "training")
     kept.drop_old()
     with show(plan.models, plan.folds + 1) as progress:
         return train(
-            in_regime(made.dataset, plan.regime),
+            in_regime(dataset, plan.regime),
             plan,
             {name: trainer(name) for name in plan.models},
             open_graph=open_graph,
             keep=kept,
             told=progress.told,
-            doubts=[f"{name} says something else of a bar once later ones are there" for name in made.changed_later],
+            doubts=doubts,
         )
 
 
-def prepared(request: Request, settings: Settings) -> tuple[Plan, FromCandles]:
+def prepared(request: Request, settings: Settings) -> tuple[Plan, Dataset, list[str]]:
+    """With what is suspicious of the features themselves."""
     with open_market(settings) as market:
         info = chosen(market, request.symbol, request.venue, request.interval)
         assert info.last_ms is not None
         since_ms = info.last_ms - int(request.days * DAY_MS)
         candles, _ = read(market, info.stream, since_ms, None)
-    length_ms = interval_ms(info.stream.interval)
+        trades = trades_of(info.stream, since_ms, market, settings) if request.source == "decisions" else []
+    plan = plan_of(request, info.stream, settings)
+    made = from_candles(candles, plan.interval_ms, plan.label, plan.costs, since_ms)
+    doubts = [f"{name} says something else of a bar once later ones are there" for name in made.changed_later]
+    if request.source == "decisions":
+        return plan, from_decisions(candles, plan.interval_ms, trades), doubts
+    return plan, made.dataset, doubts
+
+
+def trades_of(stream: Stream, since_ms: int, market: Market, settings: Settings) -> list[Traded]:
+    with open_store(settings) as tools, tools.store.read() as reading:
+        return list(traded(stream, reading=reading, market=market, since_ms=since_ms))
+
+
+def plan_of(request: Request, stream: Stream, settings: Settings) -> Plan:
+    length_ms = interval_ms(stream.interval)
     horizon = request.horizon or max(1, round(settings.settlement.horizon_minutes * MINUTE_MS / length_ms))
-    plan = Plan(
-        stream=info.stream,
+    return Plan(
+        stream=stream,
         models=request.models,
         label=Label(horizon, request.kind, request.barrier),
         costs=Costs(settings.settlement.fee_percent, settings.settlement.slippage_percent),
+        source=request.source,
         regime=EVERY if request.regime is None else regime_named(request.regime),
         folds=request.folds,
         embargo_bars=request.embargo,
@@ -88,7 +109,6 @@ def prepared(request: Request, settings: Settings) -> tuple[Plan, FromCandles]:
         device=request.device,
         threads=request.threads,
     )
-    return plan, from_candles(candles, length_ms, plan.label, plan.costs, since_ms)
 
 
 def in_regime(dataset: Dataset, regime: str) -> Dataset:

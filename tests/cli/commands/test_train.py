@@ -149,6 +149,14 @@ def test_too_few_rows_are_said_to_be_too_few(typed: Type) -> None:
 
 
 @pytest.mark.usefixtures("taken")
+def test_without_decisions_nothing_can_be_learned_from_them(typed: Type) -> None:
+    ended = typed(*WORDS, "--source", "decisions")
+
+    assert ended.status == 1
+    assert "found 0 in 0 labelled rows" in ended.err
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_name_that_is_no_model_is_refused(typed: Type) -> None:
     ended = typed("train", "--symbol", "BTCUSDT", "--models", "oracle")
 
