@@ -7,14 +7,14 @@ and the manifest says how many were tried.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from ml_service.domain.models.metrics import log_losses
-from ml_service.errors import Untrainable
+from ml_service.errors import InvalidInput, Untrainable
 from ml_service.learning.dataset import Dataset
 from ml_service.learning.members import Span, fitted
 from ml_service.learning.plan import Plan
@@ -56,7 +56,12 @@ def search(dataset: Dataset, plan: Plan, trainer: Trainer, trials: int, study: o
         study.sampler = optuna.samplers.TPESampler(seed=plan.seed + number)
         given = None if number else {name: trainer.parameters[name] for name in distributions}
         trial = study.ask(distributions) if given is None else asked(study, distributions, given)
-        study.tell(trial, loss_of(seen, spans, plan, trainer, {name: float(one) for name, one in trial.params.items()}))
+        tried = {name: float(one) for name, one in trial.params.items()}
+        try:
+            study.tell(trial, loss_of(seen, spans, plan, trainer, tried))
+        except InvalidInput:
+            # Parameters that do not go together, each within its own range.
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
     told(trainer.name, trials - 1, 1.0)
     return found_in(study, trainer)
 
@@ -120,19 +125,16 @@ def distribution(own: float, low: float, high: float) -> BaseDistribution:
 
 def searched(
     dataset: Dataset, plan: Plan, trainers: Mapping[str, Trainer], trials: int, studies: Studies, told: Told
-) -> tuple[Plan, dict[str, Any]]:
-    """The plan with what was found, and what there is to say of it by model."""
-    found: dict[str, Found] = {}
-    said: dict[str, Any] = {}
+) -> Plan:
+    """The plan with the best parameters of each model; one that cannot be trained on so few rows keeps its own."""
+    chosen = dict(plan.parameters)
     for name in plan.models:
         if not trainers[name].ranges:
             continue
         try:
             study = studies.study(f"{name} {dataset.hash} {plan.embargo} {plan.seed}")
-            found[name] = search(dataset, plan, trainers[name], trials, study, told)
+            chosen[name] = search(dataset, plan, trainers[name], trials, study, told).parameters
         except Untrainable:
-            # Said again, with its reason, by the training itself.
+            # The training itself tells why.
             continue
-        said[name] = {"log_loss": found[name].log_loss, "own_log_loss": found[name].own_log_loss}
-    chosen = {**plan.parameters, **{name: one.parameters for name, one in found.items()}}
-    return replace(plan, parameters=chosen, trials=max((one.trials for one in found.values()), default=0)), said
+    return replace(plan, parameters=chosen, trials=trials)

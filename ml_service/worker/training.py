@@ -19,7 +19,7 @@ END_SECONDS = 5.0
 """So long may it take to end by itself; everything it has fitted is kept either way."""
 OPTIONS = (
     *("symbol", "models", "venue", "interval", "horizon", "label", "barrier", "days", "regime", "folds", "embargo"),
-    *("seed", "device", "source", "expires_days"),
+    *("seed", "device", "source", "search", "expires_days"),
 )
 """Of the command `train`, as a request may name them."""
 COMMAND = (sys.executable, "-m", "ml_service", "train", "--followed")

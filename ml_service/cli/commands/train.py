@@ -46,6 +46,7 @@ def train(
     regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
     folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
     embargo: Annotated[int | None, typer.Option(help="Bars left out before a test; a horizon if left out.")] = None,
+    search: Annotated[int, typer.Option(help="Try so many parameters of each model first.", min=0, max=10_000)] = 0,
     seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0)] = 0,
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
@@ -83,6 +84,7 @@ def train(
         device=device.value,
         threads=jobs,
         source=source.value,
+        trials=search,
     )
     # Whoever decides on this host goes first.
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

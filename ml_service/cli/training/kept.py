@@ -35,7 +35,8 @@ class KeptFits:
         """Of those that nobody asked for in two weeks, and of what a killed process left half written."""
         before = time.time() - KEPT_DAYS * DAY_S
         # A name may go meanwhile: another training drops old ones too.
-        old = [place for place in self._folder.iterdir() if modified(place) < before]
+        ours = (place for place in self._folder.iterdir() if place.suffix in (ENDING, ".part"))
+        old = [place for place in ours if modified(place) < before]
         for place in old:
             place.unlink(missing_ok=True)
         return len(old)

@@ -15,8 +15,9 @@ THOUSANDS = 1_000
 class Progress:
     """On stderr, so that the report stays alone on stdout."""
 
-    def __init__(self, models: Sequence[str], fits: int) -> None:
+    def __init__(self, models: Sequence[str], fits: int, what: str = "fold") -> None:
         self._fits = fits
+        self._what = what
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
         self._said_at = time.monotonic()
@@ -45,8 +46,13 @@ class Progress:
             return
         if done >= 1.0:
             self._done.add(model)
-        doing = f"fold {number + 1} of {self._fits - 1}" if number < self._fits - 1 else "to serve"
-        self._show(model, done, "done" if model in self._done else doing)
+        self._show(model, done, "done" if model in self._done else self._doing(number))
+
+    def _doing(self, number: int) -> str:
+        """The last fit of a training is the one that serves."""
+        if self._what != "fold":
+            return f"{self._what} {number + 1} of {self._fits}"
+        return f"fold {number + 1} of {self._fits - 1}" if number < self._fits - 1 else "to serve"
 
     def _show(self, model: str, done: float, doing: str) -> None:
         if self._bar is not None:
@@ -60,8 +66,8 @@ class Progress:
 class Lines(Progress):
     """For a program that follows: one document a line on stdout."""
 
-    def __init__(self, models: Sequence[str], fits: int) -> None:
-        super().__init__(models, fits)
+    def __init__(self, models: Sequence[str], fits: int, what: str = "fold") -> None:
+        super().__init__(models, fits, what)
         self._shares = dict.fromkeys(models, 0.0)
 
     def __enter__(self) -> "Lines":

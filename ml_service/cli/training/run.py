@@ -1,9 +1,10 @@
 """One training: candles from the store, a plan from what was asked, fits that are kept meanwhile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from ml_service.adapters.inference.graph import open_graph
@@ -24,6 +25,7 @@ from ml_service.learning.labels import Label
 from ml_service.learning.plan import Plan, Source
 from ml_service.learning.trained import Training
 from ml_service.learning.trainers import MODULES, trainer
+from ml_service.learning.trainers.spec import Trainer
 from ml_service.learning.training import train
 from ml_service.ports import Market
 from ml_service.settings import Settings
@@ -31,7 +33,8 @@ from ml_service.settings import Settings
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 ALL = "all"
-NEEDED = ("sklearn", "xgboost", "lightgbm", "torch", "onnx", "skl2onnx")
+JOURNAL = "trials.journal"
+NEEDED = ("sklearn", "xgboost", "lightgbm", "torch", "onnx", "skl2onnx", "optuna")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +54,43 @@ class Request:
     device: str = "auto"
     threads: int = 1
     source: Source = "candles"
+    trials: int = 0
 
 
-ShowProgress = Callable[[Sequence[str], int], AbstractContextManager[Progress]]
+ShowProgress = Callable[[Sequence[str], int, str], AbstractContextManager[Progress]]
 
 
 def run(request: Request, settings: Settings, show: ShowProgress = Progress) -> Training:
     plan, dataset, doubts = prepared(request, settings)
-    kept = KeptFits(settings.data_dir / "training")
+    dataset = in_regime(dataset, plan.regime)
+    trainers = {name: trainer(name) for name in plan.models}
+    folder = settings.data_dir / "training"
+    kept = KeptFits(folder)
     kept.drop_old()
-    with show(plan.models, plan.folds + 1) as progress:
+    if request.trials:
+        plan = searched_for(dataset, plan, trainers, request.trials, folder, show)
+    with show(plan.models, plan.folds + 1, "fold") as progress:
         return train(
-            in_regime(dataset, plan.regime),
+            dataset,
             plan,
-            {name: trainer(name) for name in plan.models},
+            trainers,
             open_graph=open_graph,
             keep=kept,
             told=progress.told,
             doubts=doubts,
         )
+
+
+def searched_for(
+    dataset: Dataset, plan: Plan, trainers: Mapping[str, Trainer], trials: int, folder: Path, show: ShowProgress
+) -> Plan:
+    from ml_service.cli.training.studies import KeptStudies
+    from ml_service.learning.search import searched
+    from ml_service.learning.training import checked
+
+    checked(dataset, plan)
+    with show(plan.models, trials, "trial") as progress:
+        return searched(dataset, plan, trainers, trials, KeptStudies(folder / JOURNAL), progress.told)
 
 
 def prepared(request: Request, settings: Settings) -> tuple[Plan, Dataset, list[str]]:

@@ -86,6 +86,20 @@ def test_the_set_is_registered_and_its_graph_says_what_its_members_say(typed: Ty
 
 
 @pytest.mark.usefixtures("taken")
+def test_a_search_keeps_its_trials_and_the_manifest_counts_them(typed: Type, tmp_path: Path) -> None:
+    out = tmp_path / "files"
+
+    ended = typed(*WORDS, "--search", "3", "--dry-run", "--out", str(out))
+
+    assert ended.status == 0, ended.err
+    manifest = json.loads((out / "logistic.json").read_text())
+    journal = (load_settings().data_dir / "training" / "trials.journal").read_text()
+    assert manifest["plan"]["search_trials"] == 3
+    assert 0.1 <= manifest["parameters"]["ridge"] <= 1_000.0
+    assert journal.count('"ridge"') >= 3
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_dry_run_registers_nothing(typed: Type) -> None:
     ended = typed(*WORDS, "--dry-run")
 
