@@ -101,13 +101,13 @@ class ForestTrainer:
 def grow(estimator: Any, trees: int, rows: Rows, examples: Examples, threads: int, progress: Progress) -> None:
     before = len(getattr(estimator, "estimators_", ()))
     size = min(OF_A_TREE_MAX, len(examples))
+    progress(0.0)
     for count in (*range(before + AT_ONCE, trees, AT_ONCE), trees):
-        progress((count - AT_ONCE - before) / (trees - before) if count > before + AT_ONCE else 0.0)
         estimator.set_params(n_estimators=count, max_samples=size, n_jobs=threads)
         estimator.fit(rows, examples.rose, examples.weights)
+        progress((count - before) / (trees - before))
     # How many threads grew them is nothing that the file should tell.
     estimator.set_params(n_jobs=None)
-    progress(1.0)
 
 
 TRAINER: Trainer = ForestTrainer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import lightgbm
@@ -33,7 +34,7 @@ class LightGBM(Headed):
     def native(self) -> bytes:
         """LightGBM's text, with the header as a line of it."""
         text, last = self.booster.model_to_string(num_iteration=-1).rsplit(LAST, 1)
-        return f"{text}{HEADER}{self.header.written()}{LAST}{last}".encode()
+        return f"{text}{HEADER}{digest(text)} {self.header.written()}{LAST}{last}".encode()
 
     def onnx(self) -> bytes:
         told = self.booster.dump_model(num_iteration=-1)
@@ -44,6 +45,10 @@ class LightGBM(Headed):
         gains = self.booster.feature_importance("gain")
         total = gains.sum()
         return dict(zip(self.schema.names, (gains / total).tolist(), strict=True)) if total > 0.0 else {}
+
+
+def digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def plain(root: Mapping[str, Any]) -> Tree:
@@ -124,13 +129,12 @@ class LightGBMTrainer:
         return LightGBM(header, cut(booster, header.steps))
 
     def opened(self, native: bytes) -> LightGBM:
-        try:
-            text = native.decode()
-            booster = lightgbm.Booster(model_str=text)
-        except (lightgbm.basic.LightGBMError, ValueError) as error:
-            raise ModelRefused("expected a text file of LightGBM, found one that cannot be read") from error
-        header = text.rpartition(HEADER)[2].partition("\n")[0]
-        return LightGBM(header_of(header, self.name), booster)
+        text, _, rest = native.decode(errors="replace").rpartition(HEADER)
+        told, _, header = rest.partition(LAST)[0].partition(" ")
+        # LightGBM ends the process at some damaged files, so they do not reach it.
+        if told != digest(text):
+            raise ModelRefused("expected a text file of LightGBM with its digest, found another, or a damaged one")
+        return LightGBM(header_of(header, self.name), lightgbm.Booster(model_str=f"{text}{LAST}null\n"))
 
 
 def told_to(parameters: Mapping[str, float], wishes: Wishes) -> dict[str, Any]:

@@ -25,7 +25,10 @@ class Preparation:
     def standard(self, rows: Rows) -> Rows:
         """[…, feature] → […, 2 features]: how far from the mean, and which are missing. Nothing in it is NaN."""
         center, inverse, masked = self.arrays()
-        far = np.nan_to_num((rows - center) * inverse, nan=0.0).clip(-FARTHEST, FARTHEST)
+        # What is too large to be told, or infinite, ends up at the farthest too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (rows - center) * inverse
+        far = np.nan_to_num(scaled, nan=0.0).clip(-FARTHEST, FARTHEST)
         together: Rows = np.concatenate([far, np.isnan(rows) * masked], axis=-1, dtype=np.float32)
         return together
 

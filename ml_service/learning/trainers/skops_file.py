@@ -9,7 +9,6 @@ import zipfile
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from ml_service.errors import ModelRefused
 from ml_service.learning.trainers.header import Header, header_of
@@ -24,20 +23,21 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def packed(header: Header, estimator: Any) -> bytes:
-    return canonical(skops.io.dumps({"header": header.written(), "estimator": estimator}))
+    return canonical(skops_io().dumps({"header": header.written(), "estimator": estimator}))
 
 
 def unpacked(content: bytes, model: str) -> tuple[Header, Any]:
     """`ModelRefused` where it is no such file, or names a type that is not on the list."""
+    files = skops_io()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if size > UNPACKED_BYTES_MAX:
             raise ModelRefused(f"expected at most {UNPACKED_BYTES_MAX} bytes, found {size}")
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+        untrusted = sorted(set(files.get_untrusted_types(data=content)) - set(TRUSTED))
         if untrusted:
             raise ModelRefused(f"expected types from the list, found {', '.join(untrusted)}")
-        found = skops.io.loads(content, trusted=list(TRUSTED))
+        found = files.loads(content, trusted=list(TRUSTED))
     except ModelRefused:
         raise
     # What a damaged file makes of skops is not foretold: KeyError, BadZipFile, TypeError, …
@@ -46,6 +46,13 @@ def unpacked(content: bytes, model: str) -> tuple[Header, Any]:
     if not isinstance(found, dict) or set(found) != {"header", "estimator"}:
         raise ModelRefused(f"expected a skops file of a {model} model, found another")
     return header_of(found["header"], model), found["estimator"]
+
+
+def skops_io() -> Any:
+    """skops walks through all of scikit-learn when it is loaded, its side for PyTorch included: only a file waits."""
+    import skops.io
+
+    return skops.io
 
 
 def canonical(content: bytes) -> bytes:

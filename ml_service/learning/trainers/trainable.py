@@ -12,6 +12,9 @@ from ml_service.learning.examples import Examples
 EXAMPLES_MIN = 100
 """Fewer than four for every feature teach chance alone."""
 
+SHARES = frozenset({"rows", "columns", "dropout", "more_rate_share", "half_precision"})
+"""Of rows, of columns, of units, of the first rate; and half precision, which is on or off."""
+
 OF_EACH_MIN = 10
 """Rises, and falls."""
 
@@ -47,9 +50,23 @@ def chosen(own: Mapping[str, float], wished: Mapping[str, float] | None) -> dict
     for name, value in (wished or {}).items():
         if name not in own:
             raise InvalidInput.at(f"parameters.{name}", f"expected one of {', '.join(own)}, found {name}")
-        if not isfinite(value) or value < 0.0:
-            raise InvalidInput.at(f"parameters.{name}", f"expected a finite number of at least 0, found {value}")
-    return {**own, **(wished or {})}
+        if expected := missed(name, own[name], value):
+            raise InvalidInput.at(f"parameters.{name}", f"expected {expected}, found {value}")
+    return {name: kind_of(value)((wished or {}).get(name, value)) for name, value in own.items()}
+
+
+def missed(name: str, own: float, value: float) -> str | None:
+    """What the value should have been."""
+    # What is whole by itself counts something.
+    if isinstance(own, int):
+        return None if isfinite(value) and value >= 1 and value == int(value) else "a whole number of at least 1"
+    if name in SHARES:
+        return None if 0.0 <= value <= 1.0 else "a share from 0 to 1"
+    return None if isfinite(value) and value >= 0.0 else "a finite number of at least 0"
+
+
+def kind_of(value: float) -> type[int] | type[float]:
+    return int if isinstance(value, int) else float
 
 
 def usable(later: Examples | None) -> Examples | None:

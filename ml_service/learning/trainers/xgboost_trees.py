@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from ml_service.learning.trainers.preparation import Preparation, preparation_of
 from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
 from ml_service.learning.trainers.trainable import chosen, examine, usable
 
+DIGEST_BYTES = 32
+
 
 @dataclass(frozen=True, slots=True)
 class XGBoost(Headed):
@@ -28,9 +31,10 @@ class XGBoost(Headed):
         return told
 
     def native(self) -> bytes:
-        """UBJSON as XGBoost writes it, with the header among its attributes."""
+        """UBJSON as XGBoost writes it, with the header among its attributes; behind it stands its digest."""
         self.booster.set_attr(header=self.header.written())
-        return bytes(self.booster.save_raw("ubj"))
+        content = bytes(self.booster.save_raw("ubj"))
+        return content + digest(content)
 
     def onnx(self) -> bytes:
         told = json.loads(bytes(self.booster.save_raw("json")))
@@ -41,6 +45,10 @@ class XGBoost(Headed):
         gains = self.booster.get_score(importance_type="total_gain")
         total = sum(gains.values())
         return {name: gains.get(f"f{place}", 0.0) / total for place, name in enumerate(self.schema.names) if total}
+
+
+def digest(content: bytes) -> bytes:
+    return sha256(content).digest()
 
 
 def plain(tree: Mapping[str, Any]) -> Tree:
@@ -111,12 +119,13 @@ class XGBoostTrainer:
         return XGBoost(replace(model.header, parameters=parameters, steps=booster.num_boosted_rounds()), booster)
 
     def opened(self, native: bytes) -> XGBoost:
-        # XGBoost takes any file that is not UBJSON for a text of its own older formats.
-        if not native.startswith(b"{L"):
-            raise ModelRefused("expected a UBJSON file of XGBoost, found another")
+        content, told = native[:-DIGEST_BYTES], native[-DIGEST_BYTES:]
+        # XGBoost ends the process at some damaged files, so they do not reach it.
+        if told != digest(content):
+            raise ModelRefused("expected a UBJSON file of XGBoost with its digest, found another, or a damaged one")
         booster = xgboost.Booster()
         try:
-            booster.load_model(bytearray(native))
+            booster.load_model(bytearray(content))
         except (xgboost.core.XGBoostError, ValueError) as error:
             raise ModelRefused("expected a UBJSON file of XGBoost, found one that cannot be read") from error
         return XGBoost(header_of(booster.attr("header"), self.name), booster)

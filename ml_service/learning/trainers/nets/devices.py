@@ -38,12 +38,15 @@ class Batches:
             batch = places[done : done + self.size]
             try:
                 use(batch)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                # Metal has no class of its own for this.
+                if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
+                    raise
                 self.halve(len(batch), error)
             else:
                 done += len(batch)
 
-    def halve(self, tried: int, error: torch.OutOfMemoryError) -> None:
+    def halve(self, tried: int, error: RuntimeError) -> None:
         if tried == 1:
             raise Untrainable("expected memory for one example at least, found none on the device") from error
         self.size = tried // 2

@@ -35,8 +35,7 @@ class TrainedNet(Headed):
         net = Net(self.header.preparation, self.body).eval()
         with torch.inference_mode():
             pieces = [
-                net(torch.from_numpy(np.ascontiguousarray(windows[start : start + AT_ONCE]))).numpy()
-                for start in range(0, len(windows), AT_ONCE)
+                net(torch.tensor(windows[start : start + AT_ONCE])).numpy() for start in range(0, len(windows), AT_ONCE)
             ]
         return np.concatenate(pieces) if pieces else np.empty(0, np.float32)
 
@@ -110,7 +109,7 @@ def importance_of(header: Header, body: nn.Module, known: Table) -> dict[str, fl
     # cuDNN cannot go backwards through a recurrent net that is not being trained.
     with torch.backends.cudnn.flags(enabled=False):
         (slopes,) = torch.autograd.grad(body(windows).sum(), windows)
-    of_columns = slopes.abs().mean(dim=(0, 1)).double().cpu().numpy()
+    of_columns = slopes.abs().mean(dim=(0, 1)).cpu().double().numpy()
     told = of_columns.reshape(2, -1) * np.array([header.preparation.inverse, header.preparation.masked]).astype(bool)
     by_feature = told.sum(axis=0)
     total = by_feature.sum()

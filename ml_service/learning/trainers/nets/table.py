@@ -42,11 +42,12 @@ def portions(rows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 def relative(weights: NDArray[np.float64]) -> NDArray[np.float32]:
     """1 on average, so that the length of a step does not hang on them."""
-    return (weights / weights.mean()).astype(np.float32)
+    told: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+    return told
 
 
 def on(values: NDArray[np.generic], device: str) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+    return torch.tensor(values, device=device)
 
 
 def missing_in_windows(examples: Examples, rows_back: int) -> NDArray[np.bool_]:
@@ -59,5 +60,4 @@ def missing_in_windows(examples: Examples, rows_back: int) -> NDArray[np.bool_]:
     np.add.at(edges, examples.places - rows_back + 1, 1)
     np.add.at(edges, examples.places + 1, -1)
     seen = np.cumsum(edges[:-1]) > 0
-    missing: NDArray[np.bool_] = np.isnan(examples.rows[seen]).any(axis=0)
-    return missing
+    return np.asarray(np.any(np.isnan(examples.rows[seen]), axis=0))

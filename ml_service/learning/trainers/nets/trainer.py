@@ -19,11 +19,12 @@ from ml_service.learning.trainers.trainable import chosen, examine, usable
 
 COURSE: Mapping[str, float] = {
     "epochs": 15,
+    "blind_epochs": 3,
     "batch": 256,
     "rate": 0.001,
     "decay": 0.01,
     "patience": 3,
-    "half_precision": 0,
+    "half_precision": 0.0,
     "more_epochs": 3,
     "more_rate_share": 0.3,
 }
@@ -88,7 +89,7 @@ class NetTrainer:
         body = body.to(header.device)
         known = Table(examples, self.rows_back, prepare, header.device)
         unseen = Table(later, self.rows_back, prepare, header.device) if later is not None else None
-        course = course_of(header.parameters, header.device, more=header.steps > 0)
+        course = course_of(header.parameters, header.device, more=header.steps > 0, watched=later is not None)
         epochs = train(body, known, unseen, course, wishes.seed + header.steps, progress)
         told = importance_of(header, body, known)
         return TrainedNet(replace(header, steps=header.steps + epochs, importance=told), body.to("cpu").eval())

@@ -15,10 +15,13 @@ from ml_service.learning.trainers.spec import Progress, Wishes
 OF_AN_EPOCH_MAX = 100_000
 """Examples in an epoch; of more than these, each epoch draws its own."""
 
-BATCHES_MIN = 10
+BATCHES_MIN = 30
 """In an epoch, so that a large batch still learns something from few examples."""
 
 GRADIENT_MAX = 1.0
+
+AHEAD = 20.0
+"""So many times the rate of what is deep is that of a straight line beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,11 @@ class Course:
     """In half precision, which only CUDA is quicker with."""
 
 
-def course_of(parameters: Mapping[str, float], device: str, *, more: bool = False) -> Course:
+def course_of(parameters: Mapping[str, float], device: str, *, more: bool, watched: bool) -> Course:
+    """`watched` is a training of which later examples tell when to stop. Without them it is a short one."""
+    epochs = parameters["epochs"] if watched else min(parameters["epochs"], parameters["blind_epochs"])
     return Course(
-        epochs=int(parameters["more_epochs" if more else "epochs"]),
+        epochs=int(parameters["more_epochs"] if more else epochs),
         batch=max(int(parameters["batch"]), 1),
         # What goes on is not to forget what it knows.
         rate=parameters["rate"] * (parameters["more_rate_share"] if more else 1.0),
@@ -53,7 +58,7 @@ def train(body: nn.Module, known: Table, later: Table | None, course: Course, se
     best, kept, kept_epochs = float("inf"), None, 0
     for epoch in range(course.epochs):
         places = torch.randperm(len(known), generator=shuffling)[:OF_AN_EPOCH_MAX].to(known.places.device)
-        lesson.epoch(places, lambda share, epoch=epoch: progress((epoch + share) / course.epochs))
+        lesson.epoch(places, part_of(progress, epoch, course.epochs))
         if later is None:
             continue
         loss = loss_on(body, later, lesson.batches)
@@ -68,13 +73,17 @@ def train(body: nn.Module, known: Table, later: Table | None, course: Course, se
     return kept_epochs + 1
 
 
+def part_of(progress: Progress, done: int, of: int) -> Progress:
+    return lambda share: progress((done + share) / of)
+
+
 class Lesson:
     def __init__(self, body: nn.Module, known: Table, course: Course) -> None:
         self.body = body
         self.known = known
         self.course = course
         self.batches = Batches(max(1, min(course.batch, len(known) // BATCHES_MIN)))
-        self.optimizer = torch.optim.AdamW(body.parameters(), lr=course.rate, weight_decay=course.decay)
+        self.optimizer = torch.optim.AdamW(paces(body, course.rate), weight_decay=course.decay)
         # Single precision needs no scaling: its small gradients do not vanish.
         self.scaler = torch.amp.GradScaler("cuda", enabled=course.half)
 
@@ -100,6 +109,15 @@ class Lesson:
         nn.utils.clip_grad_norm_(self.body.parameters(), GRADIENT_MAX)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
+
+def paces(body: nn.Module, rate: float) -> list[dict[str, object]]:
+    """A straight line goes ahead, so that what is deep explains the rest, and not the same again by heart."""
+    named = list(body.named_parameters())
+    lines = [each for name, each in named if name.startswith("newest.")]
+    deep = [each for name, each in named if not name.startswith("newest.")]
+    paced = [{"params": lines, "lr": rate * AHEAD}, {"params": deep, "lr": rate}]
+    return [group for group in paced if group["params"]]
 
 
 def loss_of(logits: Tensor, table: Table, batch: Tensor) -> Tensor:

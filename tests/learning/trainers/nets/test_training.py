@@ -1,0 +1,73 @@
+"""Training stops where later examples say so, and leaves chance and threads as they were."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ml_service.learning.trainers import trainer
+from ml_service.learning.trainers.nets.training import course_of
+from ml_service.learning.trainers.spec import Wishes
+from tests.learning.examples import planted, shuffled
+
+SMALL = {"size": 8, "epochs": 12, "patience": 2}
+COURSE: Mapping[str, Any] = {
+    "epochs": 15,
+    "blind_epochs": 3,
+    "more_epochs": 2,
+    "more_rate_share": 0.5,
+    "batch": 64,
+    "rate": 0.01,
+    "decay": 0.0,
+    "patience": 3,
+    "half_precision": 1.0,
+}
+
+
+def test_it_keeps_the_epoch_that_later_examples_liked_best() -> None:
+    found = trainer("nhits")
+    model = found.fit(shuffled(planted(600)), planted(300, seed=8), Wishes(parameters=SMALL))
+
+    assert model.steps < 12
+
+
+def test_nobody_watches_a_training_without_later_examples_so_it_is_short() -> None:
+    assert course_of(COURSE, "cpu", more=False, watched=True).epochs == 15
+    assert course_of(COURSE, "cpu", more=False, watched=False).epochs == 3
+
+
+def test_going_on_takes_smaller_steps() -> None:
+    course = course_of(COURSE, "cpu", more=True, watched=False)
+
+    assert (course.epochs, course.rate) == (2, 0.005)
+
+
+def test_only_cuda_trains_in_half_precision() -> None:
+    assert [course_of(COURSE, device, more=False, watched=True).half for device in ("cuda", "mps", "cpu")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_chance_and_threads_are_left_as_they_were() -> None:
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+
+    trainer("nhits").fit(planted(200), None, Wishes(threads=threads + 1, parameters={"size": 8, "epochs": 1}))
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+
+
+def test_a_net_learns_from_earlier_rows_what_the_newest_does_not_say() -> None:
+    def delayed(seed: int) -> Any:
+        known = planted(3_000, seed, strength=2.0)
+        known.rows[:] = np.roll(known.rows, -3, axis=0)
+        return known.some(np.arange(100, 2_900))
+
+    unseen = delayed(3)
+    model = trainer("lstm").fit(delayed(1), delayed(2), Wishes(parameters={"size": 32, "epochs": 6, "rate": 0.01}))
+    rises = model.rises(unseen.windows(32))
+
+    assert rises[unseen.rose == 1].mean() - rises[unseen.rose == 0].mean() > 0.2
