@@ -56,7 +56,7 @@ def told(name: str, known: Examples, later: Examples, unseen: Examples) -> tuple
     model, seconds = timed(lambda: trainer(name).fit(known, later, Wishes()))
     graph, export_seconds = timed(model.onnx)
     return [
-        name,
+        f"`{name}`",
         f"{seconds:.2f}",
         f"{model.steps}",
         f"{100.0 * found(model, unseen):.0f}",

@@ -1,4 +1,7 @@
-"""LSTM: two recurrent layers over the last eight hours of 15-minute bars."""
+"""LSTM: two recurrent layers over the last eight hours of 15-minute bars.
+
+Every feature comes with the mask that says where it was missing.
+"""
 
 from collections.abc import Mapping
 

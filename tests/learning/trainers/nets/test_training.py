@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from ml_service.errors import Untrainable
 from ml_service.learning.trainers import trainer
 from ml_service.learning.trainers.nets.training import course_of
 from ml_service.learning.trainers.spec import Wishes
@@ -49,6 +51,14 @@ def test_only_cuda_trains_in_half_precision() -> None:
         False,
         False,
     ]
+
+
+def test_a_net_keeps_its_shape_when_it_goes_on() -> None:
+    found = trainer("nhits")
+    native = found.fit(planted(200), None, Wishes(parameters={"size": 8, "epochs": 1})).native()
+
+    with pytest.raises(Untrainable, match="expected size of 8, as the file has it, found 9"):
+        found.resume(native, planted(200), Wishes(parameters={"size": 9}))
 
 
 def test_chance_and_threads_are_left_as_they_were() -> None:
