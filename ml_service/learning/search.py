@@ -126,15 +126,19 @@ def distribution(own: float, low: float, high: float) -> BaseDistribution:
 def searched(
     dataset: Dataset, plan: Plan, trainers: Mapping[str, Trainer], trials: int, studies: Studies, told: Told
 ) -> Plan:
-    """The plan with the best parameters of each model; one that cannot be trained on so few rows keeps its own."""
-    chosen = dict(plan.parameters)
+    """The plan with the best parameters of each model; one that could not be searched keeps its own. `Untrainable`
+    where that is all of them: nobody asks for a search to be left out."""
+    found: dict[str, Found] = {}
+    reasons = []
     for name in plan.models:
         if not trainers[name].ranges:
             continue
         try:
             study = studies.study(f"{name} {dataset.hash} {plan.embargo} {plan.seed}")
-            chosen[name] = search(dataset, plan, trainers[name], trials, study, told).parameters
-        except Untrainable:
-            # The training itself tells why.
-            continue
-    return replace(plan, parameters=chosen, trials=trials)
+            found[name] = search(dataset, plan, trainers[name], trials, study, told)
+        except Untrainable as error:
+            reasons.append(f"{name}: {error}")
+    if not found and reasons:
+        raise Untrainable(f"the first rows are too few to search by: {'; '.join(reasons)}")
+    chosen = {**plan.parameters, **{name: one.parameters for name, one in found.items()}}
+    return replace(plan, parameters=chosen, trials=max((one.trials for one in found.values()), default=0))

@@ -86,7 +86,10 @@ def test_the_set_is_registered_and_its_graph_says_what_its_members_say(typed: Ty
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_search_keeps_its_trials_and_the_manifest_counts_them(typed: Type, tmp_path: Path) -> None:
+def test_a_search_keeps_its_trials_and_the_manifest_counts_them(
+    typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ml_service.learning.members.FIT_MIN", 50)
     out = tmp_path / "files"
 
     ended = typed(*WORDS, "--search", "3", "--dry-run", "--out", str(out))
@@ -96,7 +99,15 @@ def test_a_search_keeps_its_trials_and_the_manifest_counts_them(typed: Type, tmp
     journal = (load_settings().data_dir / "training" / "trials.journal").read_text()
     assert manifest["plan"]["search_trials"] == 3
     assert 0.1 <= manifest["parameters"]["ridge"] <= 1_000.0
-    assert journal.count("ridge") >= 3
+    assert journal.count('"param_name":"ridge"') == 3
+
+
+@pytest.mark.usefixtures("taken")
+def test_too_few_rows_to_search_by_are_said_to_be_too_few(typed: Type) -> None:
+    ended = typed(*WORDS, "--search", "3")
+
+    assert ended.status == 1
+    assert "the first rows are too few to search by: logistic: expected at least 200 examples" in ended.err
 
 
 @pytest.mark.usefixtures("taken")
