@@ -14,11 +14,13 @@ from ml_service.cli.commands import (
     keys,
     kill_switch,
     migrate,
+    models,
     processes,
     replay,
     report,
     rollups,
     safety_case,
+    train,
     verify_audit,
 )
 from ml_service.errors import Misconfigured, ServiceError
@@ -33,12 +35,14 @@ cli.command("kill-switch")(kill_switch.kill_switch)
 cli.command("replay")(replay.replay)
 cli.command("export")(export.export)
 cli.command("report")(report.report)
+cli.command("train")(train.train)
 cli.command("verify-audit")(verify_audit.verify_audit)
 cli.command("safety-case")(safety_case.safety_case)
 cli.add_typer(data.data, name="data")
 cli.add_typer(features.features, name="features")
 cli.add_typer(keys.keys, name="keys")
 cli.add_typer(migrate.migrations, name="migrate")
+cli.add_typer(models.models, name="models")
 cli.add_typer(rollups.rollups, name="rollups")
 
 

@@ -22,6 +22,7 @@ from ml_service.settings.sections import (
     Gate,
     LoggingSettings,
     MarketSettings,
+    ModelSettings,
     MonitoringSettings,
     NotifySettings,
     RecordingSettings,
@@ -49,6 +50,7 @@ class Settings(Section):
     adaptation: AdaptationSettings = AdaptationSettings()
     market: MarketSettings = MarketSettings()
     settlement: SettlementSettings = SettlementSettings()
+    models: ModelSettings = ModelSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()

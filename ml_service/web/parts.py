@@ -9,8 +9,9 @@ from flask import current_app
 
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.types import GatePolicy
-from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Market, Recorder, Rollups, Snapshot, Store
+from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Market, Recorder, Rollups, Shelf, Snapshot, Store
 from ml_service.usecases.take_candles import LiveFeatures
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.lanes import Lanes
@@ -47,6 +48,8 @@ class Live:
 class Parts:
     store: Store
     market: Market
+    shelf: Shelf
+    signing_key: SigningKey
     live_features: LiveFeatures
     rollups: Rollups
     exports: ExportFiles

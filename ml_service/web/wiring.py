@@ -18,6 +18,8 @@ from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.rate_limits import Limiter, NoLimit
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.snapshot import LiveSnapshot
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling, durability_flaws
@@ -136,6 +138,8 @@ class WebProcess:
         return Parts(
             store=self._store,
             market=self._market,
+            shelf=FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max),
+            signing_key=load_signing_key(settings.data_dir, settings.security.signing_key),
             live_features=LiveFeatures(),
             rollups=self._rollups,
             exports=LocalExports(settings.data_dir),
@@ -372,7 +376,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-ONLY_AT_START = ("environment", "data_dir", "server", "database", "redis", "retention", "trades", "notify")
+ONLY_AT_START = ("environment", "data_dir", "server", "database", "redis", "retention", "trades", "notify", "models")
 
 
 def running(old: Settings, loaded: Settings) -> Settings:

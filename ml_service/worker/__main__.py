@@ -5,7 +5,7 @@ import logging
 from ml_service.adapters.process import Stop
 from ml_service.errors import Unavailable
 from ml_service.settings import Settings, load_settings
-from ml_service.worker.jobs import JobRunner
+from ml_service.worker.jobs import JobRunner, long_kind, short_kind
 from ml_service.worker.outbox import hand_out
 from ml_service.worker.schedule import Schedule, tasks
 from ml_service.worker.wiring import open_process
@@ -21,7 +21,7 @@ def run_worker(settings: Settings) -> None:
     process = open_process(settings, stopping)
     parts = process.parts
     schedule = Schedule(tasks(parts))
-    jobs = JobRunner()
+    runners = (JobRunner(short_kind), JobRunner(long_kind))
     try:
         while not stopping.is_set():
             pause = ROUND_SECONDS
@@ -30,7 +30,9 @@ def run_worker(settings: Settings) -> None:
                     if hand_out(parts):
                         pause = 0.0
                     schedule.run_due(parts)
-                    if jobs.work(parts):
+                    # Each of them, not only the first that has something to do.
+                    worked = [runner.work(parts) for runner in runners]
+                    if any(worked):
                         pause = 0.0
                     parts.announce()
                 else:
@@ -44,6 +46,8 @@ def run_worker(settings: Settings) -> None:
                 pause = PAUSE_SECONDS
             stopping.wait(pause)
     finally:
+        for runner in runners:
+            runner.leave()
         process.close()
 
 

@@ -10,6 +10,7 @@ from ml_service.domain.job import Job, Progress
 from ml_service.errors import Unavailable
 from ml_service.usecases.adapt import adapt_all
 from ml_service.worker.parts import Parts
+from ml_service.worker.training import train
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +40,29 @@ def unknown(job: Job, parts: Parts) -> Iterator[Progress]:
     yield
 
 
-WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due}
+WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due, "train": train}
 """One table: which kind of job is done how. All of them are safe to begin again after a kill."""
 
 
+LONG = frozenset({"train"})
+"""These take minutes: they have a runner of their own, so that nobody's thresholds wait for them."""
+
+
+def any_kind(kind: str) -> bool:
+    return True
+
+
+def long_kind(kind: str) -> bool:
+    return kind in LONG
+
+
+def short_kind(kind: str) -> bool:
+    return kind not in LONG
+
+
 class JobRunner:
-    def __init__(self) -> None:
+    def __init__(self, takes: Callable[[str], bool] = any_kind) -> None:
+        self._takes = takes
         self._job: Job | None = None
         self._pieces: Iterator[Progress] = iter(())
         self._progress = Progress(0, None)
@@ -60,6 +78,7 @@ class JobRunner:
         except Unavailable:
             # The database is away: the job stays open and is begun again when it is back.
             self._job = None
+            self.leave()
             raise
         except Exception as error:
             logger.exception("job %s (%s) failed", self._job.id, self._job.kind)
@@ -68,7 +87,7 @@ class JobRunner:
 
     def _take(self, parts: Parts) -> bool:
         with parts.store.read() as reading:
-            found = reading.open_jobs()
+            found = [job for job in reading.open_jobs() if self._takes(job.kind)]
         if not found:
             return False
         job = found[0]
@@ -118,3 +137,10 @@ class JobRunner:
             tx.update_job(ended)
         logger.info("job %s (%s) %s: %s", ended.id, ended.kind, state, result or error or "")
         self._job = None
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of what the work in hand holds, such as a process; the job itself stays as it stands in the store."""
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()

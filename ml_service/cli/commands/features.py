@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ml_service.cli.moments import moment
-from ml_service.errors import InvalidInput, NotFound
 from ml_service.settings import load_settings
 
 if TYPE_CHECKING:
     from ml_service.adapters.store.market import SqlMarket
-    from ml_service.domain.market.candles import Candles, Stream
     from ml_service.domain.market.feature_rows import FeatureRow
     from ml_service.features.spec import Feature
     from ml_service.ports import StreamInfo
@@ -48,6 +46,7 @@ def report(
     from ml_service.cli.report.features_document import document
     from ml_service.cli.report.features_figures import features_report
     from ml_service.cli.report.features_page import page
+    from ml_service.cli.streams import chosen, read
     from ml_service.cli.wiring import open_market
 
     if html is None and not as_json:
@@ -76,52 +75,6 @@ def report(
         print(f"{told}: {os.fspath(html)}", file=sys.stderr if as_json else sys.stdout)
     if as_json:
         say_json(document(found))
-
-
-def chosen(market: "SqlMarket", symbol: str, venue: str | None, interval: str | None) -> "StreamInfo":
-    """The one stream that is meant; where there are several, nobody guesses."""
-    found = streams_of(market, symbol, venue, interval)
-    if len(found) == 1:
-        return found[0]
-    streams = [info.stream for info in found]
-    options = [name for name in ("venue", "interval") if len({getattr(stream, name) for stream in streams}) > 1]
-    choices = "; ".join(f"--venue {stream.venue} --interval {stream.interval}" for stream in streams)
-    raise InvalidInput.at(
-        " and ".join(options), f"expected --{' and --'.join(options)}, because {symbol} has several streams: {choices}"
-    )
-
-
-def streams_of(market: "SqlMarket", symbol: str, venue: str | None, interval: str | None) -> "list[StreamInfo]":
-    """At least one."""
-    from ml_service.cli.symbols import symbol_from
-
-    every = market.streams()
-    named = [info for info in every if info.stream.symbol in (symbol, symbol_from(symbol))]
-    found = [info for info in named if venue in (None, info.stream.venue) and interval in (None, info.stream.interval)]
-    if not named:
-        there = ", ".join(sorted({info.stream.symbol for info in every})) or "none of any symbol"
-        raise NotFound(
-            f"there are no candles of {symbol}, but of: {there}; import some with `python -m ml_service data import …`"
-        )
-    if not found:
-        raise NotFound(f"there are no such candles of {symbol}, but: {', '.join(str(info.stream) for info in named)}")
-    return found
-
-
-def read(market: "SqlMarket", stream: "Stream", since_ms: int | None, until_ms: int | None) -> "tuple[Candles, int]":
-    """The candles, and how many of them come before the window: as many as values need to be what they were."""
-    import numpy as np
-
-    from ml_service.domain.market.candles import joined
-    from ml_service.domain.market.intervals import interval_ms
-    from ml_service.usecases.take_candles import BARS_TO_REBUILD
-
-    begin_ms = None if since_ms is None else since_ms - BARS_TO_REBUILD * interval_ms(stream.interval)
-    candles = joined(market.candles(stream, None if begin_ms is None else max(begin_ms, 0), until_ms))
-    before = 0 if since_ms is None else int(np.searchsorted(candles.opened_at_ms, since_ms))
-    if before == len(candles):
-        raise NotFound(f"there are no candles of {stream} between since and until")
-    return candles, before
 
 
 def shelf_of_indicators() -> "Mapping[str, Feature]":
@@ -164,6 +117,7 @@ def described(feature: "Feature", told: str) -> dict[str, Any]:
 @features.command("show")
 def show(symbol: Symbol, venue: Venue = None, interval: Interval = None, as_json: Json = False) -> None:
     """The newest row of each stream of a symbol: what a decision made now would be made with."""
+    from ml_service.cli.streams import streams_of
     from ml_service.cli.wiring import open_market
 
     with open_market(load_settings()) as market:

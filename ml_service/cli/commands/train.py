@@ -1,0 +1,118 @@
+"""`train`: models of one symbol from its candles, tested in walk-forward, with a report on what they are worth."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ml_service.settings import load_settings
+
+ACTOR = "command-line"
+NICENESS = 10
+STOPPED = 130
+"""The exit status of what was stopped with Ctrl-C."""
+
+
+class LabelKind(StrEnum):
+    DIRECTION = "direction"
+    TRIPLE_BARRIER = "triple_barrier"
+
+
+class Source(StrEnum):
+    CANDLES = "candles"
+    DECISIONS = "decisions"
+
+
+class Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def train(
+    symbol: Annotated[str, typer.Option(help="One symbol, such as BTCUSDT.")],
+    models: Annotated[str, typer.Option(help="Names with commas between them, or all.")] = "all",
+    venue: Annotated[str | None, typer.Option(help="One venue; needed where several have the symbol.")] = None,
+    interval: Annotated[str | None, typer.Option(help="Of the bars, such as 15m; needed where several are.")] = None,
+    source: Annotated[Source, typer.Option(help="What the market did, or what became of decisions.")] = Source.CANDLES,
+    horizon: Annotated[int | None, typer.Option(help="In bars; as settled signals, if left out.", min=1)] = None,
+    label: Annotated[LabelKind, typer.Option(help="What is learned to be told.")] = LabelKind.DIRECTION,
+    barrier: Annotated[float, typer.Option(help="Of triple_barrier: in usual moves.", min=0.1, max=10)] = 1.0,
+    days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1)] = 365.0,
+    regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
+    folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
+    embargo: Annotated[int | None, typer.Option(help="Bars left out before a test; a horizon if left out.")] = None,
+    search: Annotated[int, typer.Option(help="Try so many parameters of each model first.", min=0, max=10_000)] = 0,
+    seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
+    jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
+    expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Report; put nothing into the registry.")] = False,
+    html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,
+    force: Annotated[bool, typer.Option(help="Write over a report that is there already.")] = False,
+    followed: Annotated[bool, typer.Option("--followed", hidden=True)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a document instead of text.")] = False,
+) -> None:
+    """Train models, and say honestly what they are worth. Stopped with Ctrl-C, the same command goes on."""
+    from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.training.progress import Lines, Progress
+    from ml_service.cli.training.run import Request, named_models, require_layer, run
+    from ml_service.cli.training.told import document, lines
+
+    require_layer()
+    for place, forced in ((html, force), (out, False)):
+        if place is not None:
+            refuse_taken(place, forced)
+    request = Request(
+        symbol=symbol,
+        models=named_models(models),
+        venue=venue,
+        interval=interval,
+        horizon=horizon,
+        kind=label.value,
+        barrier=barrier,
+        days=days,
+        regime=regime,
+        folds=folds,
+        embargo=embargo,
+        seed=seed,
+        device=device.value,
+        threads=jobs,
+        source=source.value,
+        trials=search,
+    )
+    # Whoever decides on this host goes first.
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    settings = load_settings()
+    try:
+        training = run(request, settings, Lines if followed else Progress)
+    except KeyboardInterrupt:
+        print("stopped; what was fitted is kept, and the same command goes on", file=sys.stderr)
+        raise typer.Exit(STOPPED) from None
+    if out is not None:
+        from ml_service.cli.training.files import write_files
+
+        write_files(training, out)
+    if html is not None:
+        from ml_service.cli.report.training_page import page
+
+        with written_whole(html, force) as part:
+            part.write_text(page(training), encoding="utf-8")
+    set_id = None
+    if not dry_run:
+        from ml_service.cli.training.register import register
+
+        set_id = register(training, settings, ACTOR, expires_days).set_id
+    if as_json or followed:
+        import orjson
+
+        told = {**document(training), "set_id": set_id}
+        sys.stdout.write(orjson.dumps(told, option=0 if followed else orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        print("\n".join(lines(training)))
+        print("nothing was registered" if set_id is None else f"registered as set {set_id}; it serves once promoted")

@@ -1,0 +1,26 @@
+"""Conformal answers: the outcome lies in the answer as often as it was promised, whatever the chances are worth."""
+
+import numpy as np
+import pytest
+
+from ml_service.domain.models.conformal import Conformal, conformal, kept
+
+RANDOM = np.random.default_rng(6)
+
+
+@pytest.mark.parametrize("power", [1.0, 4.0])
+def test_it_keeps_its_promise_also_for_chances_that_are_wrong(power: float) -> None:
+    true = RANDOM.random(40_000)
+    truth = RANDOM.random(40_000) < true
+    rule = conformal(true[:20_000] ** power, truth[:20_000])
+
+    found = kept(rule, true[20_000:] ** power, truth[20_000:])
+
+    assert found.covered == pytest.approx(0.9, abs=0.01)
+
+
+def test_with_too_few_rows_it_leaves_everything_open() -> None:
+    rule = conformal(np.array([0.9, 0.8]), np.array([True, True]))
+
+    assert rule == Conformal(0.0)
+    assert rule.leaves_open(0.999) == (True, True)
