@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.local_copy import LocalCopy
+from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.schema import MARKET, await_database, upgrade
 from ml_service.adapters.store.sql import SqlStore
@@ -27,6 +28,7 @@ PORT_SECONDS = 3.0
 
 def refuse_unsafe(settings: Settings, away: bool = False) -> None:
     """`away`: the database was asked a moment ago and did not answer."""
+    load_signing_key(settings.data_dir, settings.security.signing_key)
     keys = len(read_keys(settings.security.api_keys_file))
     if unsafe_start(settings, keys):
         keys += stored_keys(settings, away)

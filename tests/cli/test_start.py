@@ -7,7 +7,7 @@ import pytest
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.cli import start
 from ml_service.domain.view import Changes, View
-from ml_service.errors import StoreUnavailable
+from ml_service.errors import Misconfigured, StoreUnavailable
 from ml_service.settings import Settings, load_settings
 from tests.builders import HASH, policy, thresholds
 from tests.ports import free_port
@@ -34,6 +34,15 @@ def test_a_copy_of_this_database_is_enough_to_start_with(
     start.prepare(settings)
 
     assert "starting from the last snapshot" in capsys.readouterr().err
+
+
+def test_a_signing_key_that_others_can_read_stops_the_start(settings: Settings) -> None:
+    keep(settings, settings.database_url)
+    (settings.data_dir / "signing.key").write_bytes(b"k" * 32)
+    (settings.data_dir / "signing.key").chmod(0o644)
+
+    with pytest.raises(Misconfigured, match="readable by its owner alone, found mode 0644"):
+        start.prepare(settings)
 
 
 def test_a_copy_of_another_database_is_not(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

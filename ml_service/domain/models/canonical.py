@@ -16,7 +16,8 @@ def document_from(text: str, kind: str) -> dict[str, Any]:
     """`ModelRefused` where the text is no document of that kind."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # The latter where somebody nested it deeper than can be read.
         raise ModelRefused(f"the document of a {kind}: expected JSON") from None
     found = document.get("document") if isinstance(document, dict) else None
     if found != kind:

@@ -35,8 +35,9 @@ def signed_set(models: ModelSet, provenance: Mapping[str, Any], key: SigningKey)
 
 def read_set(signed: Signed) -> SignedSet:
     """`ModelRefused` where the text describes no set."""
-    content = dict(document_from(signed.text, KIND).get("models") or {})
+    document = document_from(signed.text, KIND)
     try:
+        content = dict(document["models"])
         members = tuple(Member(**member) for member in content.pop("members"))
         models = ModelSet(
             place=Place(**content.pop("place")),
@@ -46,15 +47,16 @@ def read_set(signed: Signed) -> SignedSet:
             falls=Calibration(**content.pop("falls")),
             **content,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+        flaw = flaw_of(models)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelRefused(f"the document of a set: {error}") from None
-    if flaw := flaw_of(models):
+    if flaw is not None:
         raise ModelRefused(f"the document of a set: {flaw}")
     return SignedSet(models, signed)
 
 
 def provenance_of(signed: Signed) -> dict[str, Any]:
-    return dict(document_from(signed.text, KIND)["provenance"])
+    return dict(document_from(signed.text, KIND).get("provenance") or {})
 
 
 def flaw_of(models: ModelSet) -> str | None:

@@ -84,3 +84,15 @@ def test_a_keys_file_with_a_mistake_is_refused_without_its_secret(
     assert ended.status == 2
     assert "scope" in ended.err
     assert "s3cret" not in ended.err
+
+
+def test_a_signing_key_that_can_be_guessed_is_refused_and_not_repeated(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ML_SERVICE_SIGNING_KEY", "hunter2")
+
+    ended = typed("check-config")
+
+    assert ended.status == 2
+    assert "security.signing_key (ML_SERVICE_SIGNING_KEY): expected at least 16 characters" in ended.err
+    assert "hunter2" not in ended.err + ended.out

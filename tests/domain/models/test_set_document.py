@@ -1,10 +1,13 @@
 """A set comes back from its document as it was, or not at all."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ml_service.domain.models.calibration import Calibration
 from ml_service.domain.models.canonical import canonical
@@ -61,7 +64,12 @@ def altered(**changes: Any) -> str:
         ("", "expected JSON"),
         ("[]", "expected the document of a set, found None"),
         (canonical({"document": "model"}), "expected the document of a set, found 'model'"),
-        (canonical({"document": "set"}), "members"),
+        (canonical({"document": "set"}), "models"),
+        (canonical({"document": "set", "models": [1, 2]}), "the document of a set"),
+        ("[" * 100_000, "expected JSON"),
+        (altered(rows_back="many"), "the document of a set"),
+        (altered(members="abc"), "the document of a set"),
+        (altered(weights={"*": ["a", "b", "c"]}), "the document of a set"),
         (altered(graph_sha256=None), "graph_sha256"),
         (altered(surprise=1), "surprise"),
         (altered(members=[]), "expected at least one member"),
@@ -76,3 +84,20 @@ def altered(**changes: Any) -> str:
 def test_a_text_that_describes_no_set_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(ModelRefused, match=complaint):
         read_set(Signed(text, ""))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(json.loads(set_document(FULL, {}))["models"])), ANYTHING)
+def test_whatever_stands_in_a_field_it_is_a_set_or_refused(name: str, value: Any) -> None:
+    document = json.loads(set_document(FULL, {}))
+    document["models"][name] = value
+
+    with suppress(ModelRefused):
+        read_set(Signed(canonical(document), ""))
