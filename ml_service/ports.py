@@ -22,7 +22,10 @@ from ml_service.domain.market.candles import Candles, Stream
 from ml_service.domain.market.episodes import Episode, Judged
 from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.market.row_windows import Window
+from ml_service.domain.models.champions import Reign
+from ml_service.domain.models.record import ModelRecord, SetRecord
 from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.models.slots import Place, Slot, Status
 from ml_service.domain.models.speaking import Figures, Question, Serving
 from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
@@ -43,6 +46,16 @@ class Period:
     since_ms: int | None = None
     until_ms: int | None = None
     kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFilter:
+    """What a list of models is narrowed to."""
+
+    model_type: str | None = None
+    status: Status | None = None
+    symbol: str | None = None
+    regime: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,43 @@ class Reading(Protocol):
     def open_jobs(self, kind: str | None = None) -> list[Job]:
         """What waits or runs, oldest first."""
 
+    def model(self, model_id: str) -> ModelRecord | None: ...
+    def models(self, wanted: ModelFilter, cursor: str | None, limit: int) -> Page[ModelRecord]:
+        """Newest first, without their manifests."""
+
+    def models_of_set(self, set_id: str) -> list[ModelRecord]:
+        """In the order of the graph's figures."""
+
+    def children_of(self, model_id: str) -> list[str]:
+        """Those that went on from it, oldest first."""
+
+    def model_by_files(self, slot: Slot, native_sha256: str, onnx_sha256: str) -> ModelRecord | None:
+        """The newest of its slot that is made of those files and may still serve."""
+
+    def models_to_tidy(self, status: Status, before_ms: int, limit: int) -> list[ModelRecord]:
+        """TRAINING since before that moment, SHADOW and expired by then, RETIRED or FAILED since before then; with
+        their files, the longest due first."""
+
+    def model_set(self, set_id: str) -> SetRecord | None: ...
+    def model_sets(self, place: Place | None, cursor: str | None, limit: int) -> Page[SetRecord]:
+        """Newest first."""
+
+    def sets_of_model(self, model_id: str) -> list[str]:
+        """Every set that names it, oldest first."""
+
+    def reigns(self) -> list[Reign]:
+        """Those that last: one for every place that has a champion."""
+
+    def reign(self, place: Place, revision: int | None = None) -> Reign | None:
+        """The one that lasts, or that of a revision."""
+
+    def reign_at(self, place: Place, at_ms: int) -> Reign | None: ...
+    def reigns_of_set(self, set_id: str) -> list[tuple[Reign, int | None]]:
+        """When it served, oldest first; each with when the next one took over, None where it lasts."""
+
+    def champion_history(self, place: Place | None, cursor: str | None, limit: int) -> Page[Reign]:
+        """Newest first."""
+
     def outcome(self, user_id: str, trade_id: str) -> StoredOutcome | None: ...
     def unmatched_outcomes(self, since_ms: int, cursor: str | None, limit: int) -> Page[StoredOutcome]:
         """Of every user, in the order of arrival: those without a decision that say something to find one by."""
@@ -229,6 +279,18 @@ class Writing(Reading, Protocol):
     def save_job(self, job: Job) -> None: ...
     def update_job(self, job: Job) -> None: ...
     def ask_to_cancel(self, job_id: str) -> None: ...
+    def lock_models(self) -> None:
+        """Nobody else changes models, sets or champions before this transaction has ended."""
+
+    def next_version(self, slot: Slot) -> int: ...
+    def next_set_version(self, place: Place) -> int: ...
+    def save_model(self, model: ModelRecord) -> None: ...
+    def update_model(self, model: ModelRecord) -> None: ...
+    def save_set(self, record: SetRecord) -> None: ...
+    def update_set(self, record: SetRecord) -> None: ...
+    def save_reign(self, reign: Reign) -> bool:
+        """Write the revision if it is the next one; False where another was faster."""
+
     def outcome_to_change(self, user_id: str, trade_id: str) -> StoredOutcome | None:
         """Nobody else changes which outcomes of the user count before this transaction has ended."""
 
@@ -450,6 +512,8 @@ class Shelf(Protocol):
         """`ModelRefused` where it is missing, larger than allowed or not what its name says."""
 
     def drop(self, sha256: str) -> None: ...
+    def stored(self, before_ms: int) -> Iterable[str]:
+        """The SHA-256 of every file that was put there before that moment."""
 
 
 class Graph(Protocol):

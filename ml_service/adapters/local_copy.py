@@ -15,8 +15,12 @@ from sqlalchemy.engine import make_url
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.feature_rows import FeatureRow
+from ml_service.domain.models.set_document import read_set
+from ml_service.domain.models.signing import Signed
+from ml_service.domain.models.slots import Place
 from ml_service.domain.types import Kill, Thresholds
 from ml_service.domain.view import Changes, View
+from ml_service.errors import ModelRefused
 
 SHAPE = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -46,7 +50,7 @@ class LocalCopy:
             return None
         try:
             return changes_from(facts, rows)
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, ModelRefused):
             # It was kept by another version of this program.
             return None
 
@@ -67,9 +71,11 @@ class LocalCopy:
                     view.keys.values(),
                     view.kills.values(),
                     (newest for newest, *_ in view.feature_rows.values()),
+                    view.signatures.items(),
                 )
             else:
-                written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows)
+                signatures = ((champion.models.place, champion.signed) for champion in changes.champions)
+                written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows, signatures)
             connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
             connection.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",
@@ -96,7 +102,7 @@ def identity_of(database_url: str) -> str:
 
 
 def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
-    by_kind: dict[str, list[dict[str, Any]]] = {"thresholds": [], "key": [], "kill": [], "features": []}
+    by_kind: dict[str, list[dict[str, Any]]] = {"thresholds": [], "key": [], "kill": [], "features": [], "champion": []}
     for kind, payload in rows:
         by_kind[kind].append(orjson.loads(payload))
     return Changes(
@@ -106,21 +112,27 @@ def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
         keys=tuple(key_from(row) for row in by_kind["key"]),
         kills=tuple(Kill(**row) for row in by_kind["kill"]),
         feature_rows=tuple(features_from(row) for row in by_kind["features"]),
+        champions=tuple(read_set(Signed(**row)) for row in by_kind["champion"]),
         full=True,
     )
 
 
 def rows_of(
-    thresholds: Iterable[Thresholds], keys: Iterable[ApiKey], kills: Iterable[Kill], features: Iterable[FeatureRow]
+    thresholds: Iterable[Thresholds],
+    keys: Iterable[ApiKey],
+    kills: Iterable[Kill],
+    features: Iterable[FeatureRow],
+    champions: Iterable[tuple[Place, Signed]],
 ) -> list[tuple[str, str, str]]:
     rows = [("thresholds", f"{row.user_id}/{row.symbol}", text(row)) for row in thresholds]
     rows += [("key", key.id, text(key)) for key in keys]
     rows += [("kill", kill.user_id, text(kill)) for kill in kills]
     rows += [("features", str(row.stream), text(row)) for row in features]
+    rows += [("champion", "/".join(place), text(signed)) for place, signed in champions]
     return rows
 
 
-def text(row: Thresholds | ApiKey | Kill | FeatureRow) -> str:
+def text(row: Thresholds | ApiKey | Kill | FeatureRow | Signed) -> str:
     # A stream is a tuple with names, which orjson takes for neither a tuple nor an object.
     return orjson.dumps(asdict(row), default=list).decode()
 

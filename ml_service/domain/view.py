@@ -16,6 +16,11 @@ from ml_service.domain.market.feature_rows import (
     used,
     with_newer,
 )
+from ml_service.domain.models.champions import serving
+from ml_service.domain.models.set_document import SignedSet
+from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.models.signing import Signed
+from ml_service.domain.models.slots import Place
 from ml_service.domain.thresholds import bounded
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Kill, Thresholds
 
@@ -30,6 +35,7 @@ class Changes:
     keys: tuple[ApiKey, ...] = ()
     kills: tuple[Kill, ...] = ()
     feature_rows: tuple[FeatureRow, ...] = ()
+    champions: tuple[SignedSet, ...] = ()
     full: bool = False
 
 
@@ -61,6 +67,10 @@ class View:
     feature_source: FeatureSource = ANY_SOURCE
     rows_of_symbol: Mapping[str, tuple[Known, ...]] = field(default_factory=dict)
     """Those that decisions may use, the preferred first."""
+    champions: Mapping[Place, ModelSet] = field(default_factory=dict)
+    """As the database names them: who opens a file of theirs verifies the signature first."""
+    signatures: Mapping[Place, Signed] = field(default_factory=dict)
+    """The document of each champion, as it was signed."""
 
     def features_for(self, symbol: str, now_ms: int) -> FeaturesUsed | None:
         return used(self.rows_of_symbol.get(symbol, ()), now_ms)
@@ -71,6 +81,10 @@ class View:
         if own is None:
             return default_thresholds(user_id, self.policy, self.settings_hash)
         return bounded(own, self.policy)
+
+    def champion_for(self, symbol: str, regime: str | None, now_ms: int) -> ModelSet | None:
+        """The nearest that has not expired."""
+        return serving(self.champions, symbol, regime, now_ms)
 
     def killed(self, user_id: str) -> bool:
         if self.kill_file_unreadable:
@@ -101,6 +115,11 @@ def changed(view: View, changes: Changes) -> View:
     keys = {} if changes.full else dict(view.keys)
     kills = {} if changes.full else dict(view.kills)
     feature_rows = {} if changes.full else dict(view.feature_rows)
+    champions = {} if changes.full else dict(view.champions)
+    signatures = {} if changes.full else dict(view.signatures)
+    for champion in changes.champions:
+        champions[champion.models.place] = champion.models
+        signatures[champion.models.place] = champion.signed
     for newer in changes.feature_rows:
         feature_rows[newer.stream] = with_newer(feature_rows.get(newer.stream, ()), newer)
     for row in changes.thresholds:
@@ -117,6 +136,8 @@ def changed(view: View, changes: Changes) -> View:
         keys=keys,
         kills=kills,
         feature_rows=feature_rows,
+        champions=champions,
+        signatures=signatures,
         rows_of_symbol=by_symbol(chain(*feature_rows.values()), view.feature_source)
         if changes.full or changes.feature_rows
         else view.rows_of_symbol,

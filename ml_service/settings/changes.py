@@ -11,6 +11,7 @@ FIXED = (
     "security.trusted_network",
     "security.cors_origins",
     "security.signing_key",
+    "models.",
     "recording.journal_wait_ms",
     "recording.outcome_wait_ms",
     "recording.unrecorded_rows_max",

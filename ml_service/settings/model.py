@@ -24,6 +24,7 @@ from ml_service.settings.sections import (
     Gate,
     LoggingSettings,
     MarketSettings,
+    ModelSettings,
     MonitoringSettings,
     NotifySettings,
     RecordingSettings,
@@ -52,6 +53,7 @@ class Settings(Section):
     adaptation: AdaptationSettings = AdaptationSettings()
     market: MarketSettings = MarketSettings()
     settlement: SettlementSettings = SettlementSettings()
+    models: ModelSettings = ModelSettings()
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -156,6 +156,14 @@ class SettlementSettings(Section):
     slippage_percent: float = number(COSTS.slippage_percent, 0, 10)
 
 
+class ModelSettings(Section):
+    file_bytes_max: int = whole(268_435_456, 1_024, 4_294_967_296)
+    """A larger file is no model here."""
+    shadow_results_days: int = whole(90, 1, 36_500)
+    retired_files_days: int = whole(180, 1, 36_500)
+    """Afterwards the files of a retired model go; its row, manifest and history stay."""
+
+
 class RecordingSettings(Section):
     record_wait_ms: int = whole(25, 0, 10_000)
     journal_wait_ms: int = whole(12, 0, 10_000)

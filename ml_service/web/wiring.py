@@ -370,7 +370,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-ONLY_AT_START = ("environment", "data_dir", "server", "database", "redis", "retention", "trades", "notify")
+ONLY_AT_START = ("environment", "data_dir", "server", "database", "redis", "retention", "trades", "notify", "models")
 
 
 def running(old: Settings, loaded: Settings) -> Settings:

@@ -8,6 +8,7 @@ from ml_service.adapters.local_copy import LocalCopy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.view import Changes, View, changed
 from tests.builders import HASH, kill, policy, thresholds
+from tests.models import PLACE, model_set, set_record
 
 KEYS = (
     ApiKey("k1", "a" * 64, "user", ("ada",), "name", 1, 2, 3),
@@ -38,6 +39,23 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
     assert sorted(found.thresholds, key=str) == sorted(told.thresholds, key=str)
     assert sorted(found.keys, key=str) == sorted(KEYS, key=str)
     assert found.kills == (kill(),)
+
+
+def test_champions_come_back_with_their_signatures(tmp_path: Path) -> None:
+    first, second = set_record(model_set("s-1")).opened(), set_record(model_set("s-2")).opened()
+    copy = LocalCopy(tmp_path, URL)
+
+    view = saved(copy, Changes("store", 1, champions=(first,), full=True), -1)
+    found = copy.load()
+    after = saved(copy, Changes("store", 2, champions=(second,)), 1, view)
+    later = copy.load()
+
+    assert found is not None
+    assert found.champions == (first,)
+    assert later is not None
+    assert later.champions == (second,)
+    assert after.champions == {PLACE: second.models}
+    assert after.signatures == {PLACE: second.signed}
 
 
 def test_a_delta_replaces_its_rows_and_leaves_the_others(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import uuid
 from sqlalchemy import Connection, and_, select
 
 from ml_service.adapters.store import tables as t
+from ml_service.adapters.store.champion_rows import champion_from
 from ml_service.adapters.store.feature_head_rows import head_from
 from ml_service.adapters.store.key_rows import key_from
 from ml_service.adapters.store.kill_rows import kill_from
@@ -58,6 +59,15 @@ class ChangesReading(Look):
                 for row in self._connection.execute(
                     select(t.feature_heads).where(t.feature_heads.c.generation > since)
                 ).mappings()
+            ),
+            champions=tuple(
+                champion
+                for row in self._connection.execute(
+                    select(t.model_sets)
+                    .join(t.champions, t.champions.c.set_id == t.model_sets.c.set_id)
+                    .where(t.champions.c.generation > since)
+                ).mappings()
+                if (champion := champion_from(row)) is not None
             ),
             full=not known,
         )

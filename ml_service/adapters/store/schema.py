@@ -30,7 +30,7 @@ class Line:
     table: str
 
 
-STORE = Line("database", FOLDER / "versions", "0004", "alembic_version")
+STORE = Line("database", FOLDER / "versions", "0005", "alembic_version")
 MARKET = Line("market store", FOLDER / "market", "0001", "market_version")
 """On SQLite in a file of its own, on PostgreSQL beside the other tables."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ml_service.adapters.store.analytics_rows import AnalyticsReading
 from ml_service.adapters.store.audit_rows import AuditReading, AuditWriting
+from ml_service.adapters.store.champion_rows import ChampionsReading, ChampionsWriting
 from ml_service.adapters.store.change_rows import ChangesReading
 from ml_service.adapters.store.counts import CountsReading
 from ml_service.adapters.store.cursor_rows import CursorsReading, CursorsWriting
@@ -18,6 +19,7 @@ from ml_service.adapters.store.job_rows import JobsReading, JobsWriting
 from ml_service.adapters.store.key_rows import KeysReading, KeysWriting
 from ml_service.adapters.store.kill_rows import KillReading, KillWriting
 from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
+from ml_service.adapters.store.model_rows import ModelsReading, ModelsWriting
 from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWriting
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
 from ml_service.adapters.store.settlement_rows import SettlementReading, SettlementWriting
@@ -69,6 +71,8 @@ class SqlReading(
     SettlementReading,
     LearnersReading,
     JobsReading,
+    ModelsReading,
+    ChampionsReading,
     TalliesReading,
     AnalyticsReading,
     WhatIfReading,
@@ -90,6 +94,8 @@ class SqlWriting(
     ThresholdsWriting,
     LearnersWriting,
     JobsWriting,
+    ModelsWriting,
+    ChampionsWriting,
     OutcomesWriting,
     SettlementWriting,
     SettingsWriting,

@@ -350,3 +350,157 @@ feature_heads = Table(
     Column("generation", BigInteger, nullable=False),
     Index("feature_heads_by_generation", "generation"),
 )
+
+model_registry = Table(
+    "model_registry",
+    metadata,
+    Column("model_id", Text, primary_key=True),
+    Column("model_type", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("regime", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("schema_hash", Text, nullable=False),
+    Column("native_sha256", Text),
+    Column("native_bytes", BigInteger),
+    Column("onnx_sha256", Text),
+    Column("onnx_bytes", BigInteger),
+    Column("parent", Text),
+    Column("reason", Text),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("promoted_at_ms", BigInteger),
+    Column("retired_at_ms", BigInteger),
+    Column("expires_at_ms", BigInteger),
+    Column("archived_at_ms", BigInteger),
+    Column("metrics", Text, nullable=False),
+    Column("signature", Text),
+    # Long, and so the last one: a list never reads that far.
+    Column("manifest", Text),
+    Index("model_registry_by_version", "model_type", "symbol", "regime", "version", unique=True),
+    Index("model_registry_by_time", "created_at_ms", "model_id"),
+    Index("model_registry_by_status", "status", "created_at_ms", "model_id"),
+)
+Index(
+    "model_registry_one_active",
+    model_registry.c.model_type,
+    model_registry.c.symbol,
+    model_registry.c.regime,
+    unique=True,
+    sqlite_where=model_registry.c.status == "ACTIVE",
+    postgresql_where=model_registry.c.status == "ACTIVE",
+)
+
+model_sets = Table(
+    "model_sets",
+    metadata,
+    Column("set_id", Text, primary_key=True),
+    Column("symbol", Text, nullable=False),
+    Column("regime", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("schema_hash", Text, nullable=False),
+    Column("graph_sha256", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    Column("archived_at_ms", BigInteger),
+    Column("signature", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("model_sets_by_version", "symbol", "regime", "version", unique=True),
+    Index("model_sets_by_time", "created_at_ms", "set_id"),
+)
+
+model_set_members = Table(
+    "model_set_members",
+    metadata,
+    Column("set_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("model_id", Text, nullable=False),
+    Index("model_set_members_by_model", "model_id"),
+)
+
+champions = Table(
+    "champions",
+    metadata,
+    Column("symbol", Text, primary_key=True),
+    Column("regime", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("set_id", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Index("champions_by_generation", "generation"),
+)
+
+champion_history = Table(
+    "champion_history",
+    metadata,
+    Column("symbol", Text, primary_key=True),
+    Column("regime", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("set_id", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("former", Integer),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("champion_history_by_time", "since_ms"),
+    Index("champion_history_by_set", "set_id"),
+)
+
+model_performance_logs = Table(
+    "model_performance_logs",
+    metadata,
+    Column("model_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("predictions", Integer, nullable=False),
+    Column("resolved", Integer, nullable=False),
+    Column("log_loss", Float(53)),
+    Column("brier_score", Float(53)),
+    Column("calibration_error", Float(53)),
+    Column("win_rate", Float(53)),
+    Column("details", Text),
+)
+
+shadow_test_results = Table(
+    "shadow_test_results",
+    metadata,
+    Column("model_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("decision_id", Text, primary_key=True),
+    Column("decided_at_ms", BigInteger, nullable=False),
+    Column("probability", Float(53), nullable=False),
+    Column("resolved_at_ms", BigInteger),
+    Column("paid", Boolean),
+    Column("utility", Float(53)),
+    Index("shadow_test_results_by_time", "decided_at_ms"),
+)
+
+rl_versions = Table(
+    "rl_versions",
+    metadata,
+    Column("version_id", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("signature", Text),
+    Column("manifest", Text),
+    Index("rl_versions_by_version", "agent", "version", unique=True),
+)
+
+drift_events = Table(
+    "drift_events",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("found_at_ms", BigInteger, nullable=False),
+    Column("model_id", Text),
+    Column("symbol", Text, nullable=False),
+    Column("regime", Text),
+    Column("test", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("statistic", Float(53)),
+    Column("p_value", Float(53)),
+    Column("action", Text),
+    Column("details", Text),
+    Index("drift_events_by_time", "found_at_ms"),
+)

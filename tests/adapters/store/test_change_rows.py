@@ -9,6 +9,7 @@ from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.keys import ApiKey
 from tests.adapters.store.rows import report, write
 from tests.builders import NOW_MS, decision, kill, outcome, thresholds
+from tests.models import model_set, reign, set_record
 
 
 def key(key_id: str = "k1", **fields: Any) -> ApiKey:
@@ -80,3 +81,46 @@ def test_decisions_and_outcomes_do_not_move_the_generation(database: Database, s
 
     with store.read() as reading:
         assert reading.changes_since(before.store_id, before.generation) is None
+
+
+def test_a_champion_is_told_when_it_takes_its_place_and_not_again(store: SqlStore) -> None:
+    first, second = set_record(model_set("s-1")), set_record(model_set("s-2", 2))
+    with store.begin() as tx:
+        tx.save_set(first)
+        tx.save_set(second)
+        tx.save_reign(reign(None, "s-1"))
+    with store.read() as reading:
+        before = reading.changes_since("", -1)
+    assert before is not None
+
+    with store.begin() as tx:
+        tx.save_reign(reign(tx.reign(first.place), "s-2"))
+    with store.read() as reading:
+        after = reading.changes_since(before.store_id, before.generation)
+    with store.begin() as tx:
+        tx.save_kill(kill())
+    with store.read() as reading:
+        later = reading.changes_since(before.store_id, before.generation + 1)
+
+    assert before.champions == (first.opened(),)
+    assert after is not None
+    assert after.champions == (second.opened(),)
+    assert later is not None
+    assert later.champions == ()
+
+
+def test_a_champion_whose_document_is_another_ones_is_left_out(database: Database, store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.save_set(set_record(model_set("s-1")))
+        tx.save_set(set_record(model_set("s-2", 2)))
+        tx.save_reign(reign(None, "s-1"))
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE model_sets SET document = (SELECT document FROM model_sets WHERE set_id = 's-2')"
+        )
+
+    with store.read() as reading:
+        told = reading.changes_since("", -1)
+
+    assert told is not None
+    assert told.champions == ()

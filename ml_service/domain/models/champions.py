@@ -1,0 +1,67 @@
+"""Champions: which set serves a place, since when, and which one it would fall back on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.models.slots import Place, fall_back
+
+Step = Literal["promoted", "rolled_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """One entry in the history of a place; it lasts until the next one."""
+
+    place: Place
+    revision: int
+    """Counts the entries of its place, from 1."""
+    set_id: str
+    step: Step
+    former: int | None
+    """The revision that a rollback goes back to; None where there is none."""
+    since_ms: int
+    actor: str
+    reason: str
+
+
+def after_promotion(head: Reign | None, place: Place, set_id: str, at_ms: int, actor: str, reason: str) -> Reign:
+    return Reign(
+        place=place,
+        revision=head.revision + 1 if head is not None else 1,
+        set_id=set_id,
+        step="promoted",
+        former=head.revision if head is not None else None,
+        since_ms=not_before(head, at_ms),
+        actor=actor,
+        reason=reason,
+    )
+
+
+def after_rollback(head: Reign, restored: Reign, at_ms: int, actor: str, reason: str) -> Reign:
+    """A second rollback goes one step further back: what was rolled back is never returned to by another one."""
+    return Reign(
+        place=head.place,
+        revision=head.revision + 1,
+        set_id=restored.set_id,
+        step="rolled_back",
+        former=restored.former,
+        since_ms=not_before(head, at_ms),
+        actor=actor,
+        reason=reason,
+    )
+
+
+def not_before(head: Reign | None, at_ms: int) -> int:
+    """A clock that was set back must not put a later entry before an earlier one."""
+    return max(at_ms, head.since_ms) if head is not None else at_ms
+
+
+def serving(champions: Mapping[Place, ModelSet], symbol: str, regime: str | None, now_ms: int) -> ModelSet | None:
+    """The nearest that has not expired."""
+    for place in fall_back(symbol, regime):
+        models = champions.get(place)
+        if models is not None and (models.expires_at_ms is None or now_ms < models.expires_at_ms):
+            return models
+    return None

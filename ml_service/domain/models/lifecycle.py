@@ -1,0 +1,32 @@
+"""The life of a model: which step follows which, and what each changes."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ml_service.domain.models.record import ModelRecord
+from ml_service.domain.models.slots import Status
+from ml_service.errors import Conflict
+
+FOLLOWS: Mapping[Status, tuple[Status, ...]] = {
+    "TRAINING": ("SHADOW", "FAILED"),
+    "SHADOW": ("ACTIVE", "RETIRED", "FAILED"),
+    "ACTIVE": ("RETIRED",),
+    # A rollback brings back what was replaced.
+    "RETIRED": ("ACTIVE",),
+    "FAILED": (),
+}
+
+
+def moved(model: ModelRecord, to: Status, at_ms: int, reason: str | None = None) -> ModelRecord:
+    """`Conflict` where that step does not follow."""
+    if to not in FOLLOWS[model.status]:
+        following = " or ".join(FOLLOWS[model.status]) or "nothing"
+        raise Conflict(
+            f"model {model.model_id} is {model.status}: expected {following} to follow, found {to}", "wrong_status"
+        )
+    changed = replace(model, status=to, reason=reason)
+    if to == "ACTIVE":
+        return replace(changed, promoted_at_ms=at_ms, retired_at_ms=None)
+    if to in ("RETIRED", "FAILED"):
+        return replace(changed, retired_at_ms=at_ms)
+    return changed

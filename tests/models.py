@@ -1,0 +1,65 @@
+"""Models and sets for tests: each builder fills in what a test does not care about."""
+
+import hashlib
+from typing import Any
+
+from ml_service.domain.models.calibration import Calibration
+from ml_service.domain.models.champions import Reign, after_promotion
+from ml_service.domain.models.record import FileFacts, ModelRecord, SetRecord, record_of
+from ml_service.domain.models.set_document import signed_set
+from ml_service.domain.models.sets import Member, ModelSet
+from ml_service.domain.models.signing import SigningKey
+from ml_service.domain.models.slots import Place, Slot, Status
+from ml_service.features.schema import SCHEMA
+from tests.builders import NOW_MS
+
+KEY = SigningKey(b"a key for tests, long enough")
+FOREIGN_KEY = SigningKey(b"another key, of somebody else")
+PLACE = Place("BTCUSDT")
+
+
+def sha256(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def model_record(
+    model_id: str = "m-1", status: Status = "SHADOW", version: int = 1, model_type: str = "xgboost", **fields: Any
+) -> ModelRecord:
+    given: dict[str, Any] = {
+        "slot": Slot(model_type, *PLACE),
+        "schema_hash": SCHEMA.hash,
+        "created_at_ms": NOW_MS,
+        "native": FileFacts(sha256(f"{model_id} native"), 1_000),
+        "onnx": FileFacts(sha256(f"{model_id} onnx"), 2_000),
+        "manifest": KEY.sign(f'{{"document":"model","model_id":"{model_id}"}}'),
+        "metrics": {"log_loss": 0.69, "f1": None},
+        **fields,
+    }
+    return ModelRecord(model_id=model_id, version=version, status=status, **given)
+
+
+def model_set(set_id: str = "s-1", version: int = 1, member_ids: tuple[str, ...] = ("m-1",), **fields: Any) -> ModelSet:
+    share = 1.0 / len(member_ids)
+    given: dict[str, Any] = {
+        "place": PLACE,
+        "members": tuple(Member(model_id, "xgboost", 1) for model_id in member_ids),
+        "weights": {"*": (share,) * len(member_ids)},
+        "rises": Calibration(-0.1, 0.9),
+        "falls": Calibration(0.05, 0.8),
+        "schema_hash": SCHEMA.hash,
+        "rows_back": 1,
+        "distance_max": 7.25,
+        "graph_sha256": sha256(f"{set_id} graph"),
+        "horizon_minutes": 720.0,
+        **fields,
+    }
+    return ModelSet(set_id=set_id, version=version, **given)
+
+
+def set_record(models: ModelSet | None = None, created_at_ms: int = NOW_MS, key: SigningKey = KEY) -> SetRecord:
+    provenance = {"weights": "equal, for a test"}
+    return record_of(signed_set(models if models is not None else model_set(), provenance, key), created_at_ms)
+
+
+def reign(head: Reign | None, set_id: str = "s-1", at_ms: int = NOW_MS, place: Place = PLACE) -> Reign:
+    return after_promotion(head, place, set_id, at_ms, "tester", "a test")
