@@ -530,8 +530,10 @@ class Forecaster(Protocol):
     def figures(self, view: View, questions: Sequence[Question]) -> list[Figures | ModelStatus]:
         """One run of each set's graph for all of its rows. Never raises: where there are no figures, why."""
 
-    def examine(self, models: ModelSet, windows: NDArray[np.float32]) -> list[Figures]:
-        """Of any set whose graph still lies on the shelf: [question, row, feature]. `ModelRefused` otherwise."""
+
+class ShelvedGraphs(Protocol):
+    def figures(self, models: ModelSet, windows: Sequence[Window]) -> list[Figures]:
+        """Of any set whose graph still lies on the shelf; `ModelRefused` otherwise."""
 
 
 OpenGraph = Callable[[bytes], Graph]

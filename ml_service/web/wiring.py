@@ -12,12 +12,16 @@ from typing import Any
 from ml_service import VERSION
 from ml_service.adapters.entropy import Entropy
 from ml_service.adapters.exports.files import LocalExports
+from ml_service.adapters.inference.live import LiveForecaster
+from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.kill_file import LocalKillFile
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.rate_limits import Limiter, NoLimit
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.snapshot import LiveSnapshot
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling, durability_flaws
@@ -29,6 +33,7 @@ from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.telemetry.metrics import Metrics
 from ml_service.adapters.telemetry.request_log import RequestTelemetry
+from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.types import Kill
 from ml_service.domain.view import Changes, View
 from ml_service.errors import Misconfigured, Unavailable
@@ -97,6 +102,15 @@ class WebProcess:
             patience(settings),
             on_trouble=self._trouble,
         )
+        self._shelf = FolderShelf(folder / "shelf", settings.models.file_bytes_max)
+        self._forecaster = LiveForecaster(
+            view=self._snapshot.view,
+            files=self._shelf,
+            key=signing_key(settings),
+            market=self._market,
+            alert=self._trouble,
+            ran=self._telemetry.ran,
+        )
         self._durability: tuple[str, ...] | None = None
         self._undocumented: dict[str, dict[str, Any] | None] = {settings.hash: settings.document()}
         """Settings by hash that the database has not got yet; None once it has."""
@@ -106,6 +120,7 @@ class WebProcess:
 
     def start(self) -> None:
         self._snapshot.start()
+        self._forecaster.start()
         keys = [key for key in self._snapshot.view().keys.values() if key.is_live(self.parts.now_ms())]
         flaws = unsafe_start(self.settings, len(keys) + len(self.parts.live.seeded_keys))
         if flaws:
@@ -122,6 +137,7 @@ class WebProcess:
         self._stop.set()
         self.parts.body_deadline.close()
         self._recorder.close()
+        self._forecaster.stop()
         self._snapshot.stop()
         self._rollups.close()
         self._market_database.close()
@@ -139,6 +155,8 @@ class WebProcess:
             exports=LocalExports(settings.data_dir),
             recorder=self._recorder,
             snapshot=self._snapshot,
+            forecaster=self._forecaster,
+            graphs=ShelvedGraphs(self._shelf),
             kill_file=self._kill_file,
             lanes=Lanes(lane_sizes(settings)),
             body_deadline=BodyDeadline(
@@ -192,6 +210,7 @@ class WebProcess:
                 # Logged where it was found; the running settings stay.
                 self._reload_here()
         try:
+            self._metrics.champions.set(len(self._forecaster.serving().models))
             self._metrics.journal_rows.set(self._recorder.waiting_rows())
             view = self._snapshot.view()
             settle(view, store=self._store, kill_file=self._kill_file)
@@ -259,6 +278,9 @@ class WebProcess:
             degraded.append("journal_waiting")
         if self._durability:
             degraded.append("durability")
+        champions = self._forecaster.health()
+        if any(one["refused"] for one in champions):
+            degraded.append("champion_refused")
         view = self._snapshot.view()
         return {
             "status": "degraded" if degraded else "ok",
@@ -271,6 +293,7 @@ class WebProcess:
             "journal_rows": rows,
             "durability": list(self._durability or ()),
             "kill_switch": view.killed("*"),
+            "champions": champions,
             "database": "sqlite" if self.settings.is_embedded else "postgresql",
             "process": os.getpid(),
         }
@@ -304,6 +327,11 @@ class MarkedKillFile:
     def heard(self, kill: Kill) -> None:
         self._file.heard(kill)
         self._announce()
+
+
+def signing_key(settings: Settings) -> SigningKey:
+    given = settings.security.signing_key
+    return load_signing_key(settings.data_dir, given.get_secret_value() if given is not None else None)
 
 
 def pooling(settings: Settings) -> Pooling:
