@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ml_service.adapters.inference.champions import Champion, Champions, Files
 from ml_service.adapters.inference.graph import OnnxGraph, figures_of, open_graph
 from ml_service.adapters.inference.windows import Windows
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.speaking import Figures, Question, Serving
 from ml_service.domain.types import ModelStatus
@@ -48,6 +49,7 @@ class LiveForecaster:
         self._known: dict[Key, Figures] = {}
         self._failing: set[str] = set()
         self._market_away = False
+        self._looking = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_for_ever, name="forecaster", daemon=True)
 
@@ -139,10 +141,14 @@ class LiveForecaster:
 
     def look(self) -> None:
         """Once: open newcomers, read the rows that they want, then let them speak."""
-        view = self._view()
-        wanted = view.signatures
-        newcomers = self._champions.newcomers(wanted)
-        sets = [one.models for one in (*self._champions.open.values(), *newcomers.values())]
+        with self._looking:
+            view = self._view()
+            newcomers = self._champions.newcomers(view.signatures)
+            sets = [one.models for one in (*self._champions.open.values(), *newcomers.values())]
+            self._read_rows(view, sets)
+            self._champions.take(view.signatures, newcomers)
+
+    def _read_rows(self, view: View, sets: Sequence[ModelSet]) -> None:
         try:
             self._windows.load(view.feature_rows, sets)
             self._market_away = False
@@ -151,7 +157,6 @@ class LiveForecaster:
             if not self._market_away:
                 logger.warning("no rows for models that look back: %s", error)
             self._market_away = True
-        self._champions.take(wanted, newcomers)
 
     # ---- what it says about itself
 
