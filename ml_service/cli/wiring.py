@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
@@ -51,6 +53,10 @@ def open_market(settings: Settings) -> Iterator[SqlMarket]:
         yield SqlMarket(database)
     finally:
         database.close()
+
+
+def open_graphs(settings: Settings) -> ShelvedGraphs:
+    return ShelvedGraphs(FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max))
 
 
 @dataclass(frozen=True, slots=True)
