@@ -185,6 +185,15 @@ class Reading(Protocol):
     def model_sets(self, place: Place | None, cursor: str | None, limit: int) -> Page[SetRecord]:
         """Newest first."""
 
+    def newest_candidate(self, place: Place, model_type: str) -> SetRecord | None:
+        """The newest set of a place in which a model of that type waits as a shadow."""
+
+    def sets_to_archive(self, model_id: str) -> list[SetRecord]:
+        """Those that name it and have their graph still."""
+
+    def files_named(self) -> set[str]:
+        """The SHA-256 of every file that a model or a set still needs."""
+
     def sets_of_model(self, model_id: str) -> list[str]:
         """Every set that names it, oldest first."""
 
@@ -472,6 +481,10 @@ class Retention(Protocol):
     def drop_outcomes(self, before_ms: int, rows: int) -> int: ...
     def drop_events(self, before_ms: int, rows: int) -> int: ...
     def drop_idempotency(self, before_ms: int, rows: int) -> int: ...
+    def drop_jobs(self, before_ms: int, rows: int) -> int:
+        """Those that ended before that moment."""
+
+    def drop_shadow_results(self, before_ms: int, rows: int) -> int: ...
 
 
 class Outbox(Protocol):

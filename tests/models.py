@@ -1,6 +1,9 @@
 """Models and sets for tests: each builder fills in what a test does not care about."""
 
 import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ml_service.domain.models.calibration import Calibration
@@ -11,6 +14,10 @@ from ml_service.domain.models.sets import Member, ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place, Slot, Status
 from ml_service.features.schema import SCHEMA
+from ml_service.ports import Shelf, Store
+from ml_service.usecases.promote import promote
+from ml_service.usecases.register_models import register_models
+from ml_service.usecases.rollback import rollback
 from tests.builders import NOW_MS
 
 KEY = SigningKey(b"a key for tests, long enough")
@@ -63,3 +70,109 @@ def set_record(models: ModelSet | None = None, created_at_ms: int = NOW_MS, key:
 
 def reign(head: Reign | None, set_id: str = "s-1", at_ms: int = NOW_MS, place: Place = PLACE) -> Reign:
     return after_promotion(head, place, set_id, at_ms, "tester", "a test")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A model as a training hands it over."""
+
+    slot: Slot
+    schema_hash: str
+    native: bytes
+    onnx: bytes
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FinishedSet:
+    place: Place
+    models: Sequence[Finished]
+    weights: Mapping[str, tuple[float, ...]]
+    rises: Calibration
+    falls: Calibration
+    schema_hash: str
+    rows_back: int
+    horizon_minutes: float
+    provenance: Mapping[str, Any]
+
+
+def finished(name: str, model_type: str = "xgboost", place: Place = PLACE, **manifest: Any) -> Finished:
+    """Files of the same name are the same files."""
+    said = {"data_hash": "d" * 8, "metrics": {"log_loss": 0.69}, **manifest}
+    return Finished(
+        Slot(model_type, *place),
+        SCHEMA.hash,
+        f"{name} {model_type} native".encode(),
+        f"{name} {model_type} onnx".encode(),
+        said,
+    )
+
+
+def finished_set(name: str, *models: Finished, place: Place = PLACE, **fields: Any) -> FinishedSet:
+    members = models or (finished(name, place=place), finished(name, "logistic", place))
+    given: dict[str, Any] = {
+        "weights": {"*": (1.0 / len(members),) * len(members)},
+        "rises": Calibration(),
+        "falls": Calibration(),
+        "schema_hash": SCHEMA.hash,
+        "rows_back": 1,
+        "horizon_minutes": 720.0,
+        "provenance": {"name": name},
+        **fields,
+    }
+    return FinishedSet(place=place, models=members, **given)
+
+
+@dataclass
+class Registry:
+    """The use-cases of models, with the same store, shelf and key each time."""
+
+    store: Store
+    shelf: Shelf
+    now_ms: int = NOW_MS
+    key: SigningKey = KEY
+
+    def register(self, name: str, *models: Finished, expires_at_ms: int | None = None, **fields: Any) -> SetRecord:
+        """Each a moment after the one before."""
+        self.now_ms += 1_000
+        return register_models(
+            finished_set(name, *models, **fields),
+            graph=f"{name} graph".encode(),
+            distance_max=9.0,
+            expires_at_ms=expires_at_ms,
+            actor="tester",
+            now_ms=self.now_ms,
+            store=self.store,
+            shelf=self.shelf,
+            key=self.key,
+            entropy=os.urandom,
+        )
+
+    def promote(self, set_id: str) -> tuple[Reign, bool]:
+        self.now_ms += 1_000
+        return promote(
+            set_id,
+            actor="tester",
+            reason="a test",
+            now_ms=self.now_ms,
+            store=self.store,
+            shelf=self.shelf,
+            key=self.key,
+        )
+
+    def roll_back(self, away_from: str | None = None, place: Place = PLACE) -> tuple[Reign, bool]:
+        self.now_ms += 1_000
+        return rollback(
+            place,
+            away_from=away_from,
+            actor="tester",
+            reason="a test",
+            now_ms=self.now_ms,
+            store=self.store,
+            shelf=self.shelf,
+            key=self.key,
+        )
+
+    def statuses(self, record: SetRecord) -> dict[str, str]:
+        with self.store.read() as reading:
+            return {model.slot.model_type: model.status for model in reading.models_of_set(record.set_id)}

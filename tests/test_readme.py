@@ -66,6 +66,12 @@ def test_every_command_is_described(command: str) -> None:
         events.ThresholdsChanged,
         events.KillSwitchTurned,
         events.JournalConflictFound,
+        events.ModelTrained,
+        events.ModelPromoted,
+        events.ModelRolledBack,
+        events.ModelRetired,
+        events.ModelExpired,
+        events.ModelTurnedDown,
     ],
 )
 def test_every_event_is_described(event: type) -> None:

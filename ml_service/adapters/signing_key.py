@@ -7,6 +7,8 @@ import stat
 import time
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ml_service.domain.models.signing import SigningKey
 from ml_service.errors import FieldError, Misconfigured
 
@@ -17,10 +19,10 @@ CHARACTERS_MIN = 16
 """Shorter ones can be guessed by whoever has a signed document."""
 
 
-def load_signing_key(data_dir: Path, given: str | None) -> SigningKey:
+def load_signing_key(data_dir: Path, given: SecretStr | None) -> SigningKey:
     """The same for every process of this host. `Misconfigured` where it is too short, or not a secret."""
     if given is not None:
-        return SigningKey(long_enough(given.encode(), "the setting"))
+        return SigningKey(long_enough(given.get_secret_value().encode(), "the setting"))
     path = data_dir / FILE
     if not path.exists():
         make_key(path)

@@ -62,4 +62,90 @@ class JournalConflictFound:
     record_id: str
 
 
-Event = OutcomeReported | OutcomeReleased | OutcomeMatched | ThresholdsChanged | KillSwitchTurned | JournalConflictFound
+@dataclass(frozen=True, slots=True)
+class ModelTrained:
+    """A model is on the shelf and may be tried as a shadow."""
+
+    kind: ClassVar[str] = "model.trained"
+    model_id: str
+    model_type: str
+    symbol: str
+    regime: str
+    version: int
+    set_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPromoted:
+    """A set serves its place from now on, and its models are the ACTIVE ones."""
+
+    kind: ClassVar[str] = "model.promoted"
+    set_id: str
+    symbol: str
+    regime: str
+    former_set_id: str | None
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRolledBack:
+    """A former set serves its place again."""
+
+    kind: ClassVar[str] = "model.rolled_back"
+    set_id: str
+    symbol: str
+    regime: str
+    former_set_id: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRetired:
+    """By hand, because it expired, or because others took its place."""
+
+    kind: ClassVar[str] = "model.retired"
+    model_id: str
+    model_type: str
+    symbol: str
+    regime: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelExpired:
+    """The champion of a place serves no longer, for it is too old; the place falls back until another is promoted."""
+
+    kind: ClassVar[str] = "model.expired"
+    set_id: str
+    symbol: str
+    regime: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTurnedDown:
+    """A file or a document of a set could not be trusted; what served before goes on serving."""
+
+    kind: ClassVar[str] = "model.refused"
+    set_id: str
+    symbol: str
+    regime: str
+    why: str
+
+
+Event = (
+    OutcomeReported
+    | OutcomeReleased
+    | OutcomeMatched
+    | ThresholdsChanged
+    | KillSwitchTurned
+    | JournalConflictFound
+    | ModelTrained
+    | ModelPromoted
+    | ModelRolledBack
+    | ModelRetired
+    | ModelExpired
+    | ModelTurnedDown
+)

@@ -159,7 +159,6 @@ class SettlementSettings(Section):
 class ModelSettings(Section):
     file_bytes_max: int = whole(268_435_456, 1_024, 4_294_967_296)
     """A larger file is no model here."""
-    shadow_results_days: int = whole(90, 1, 36_500)
     retired_files_days: int = whole(180, 1, 36_500)
     """Afterwards the files of a retired model go; its row, manifest and history stay."""
 
@@ -179,6 +178,8 @@ class RetentionSettings(Section):
     outcomes_days: int | None = whole(None, 1, 36_500)
     """None: kept for ever."""
     events_days: int = whole(7, 1, 36_500)
+    jobs_days: int = whole(180, 1, 36_500)
+    shadow_results_days: int = whole(90, 1, 36_500)
     idempotency_hours: int = whole(24, 1, 8_760)
     batch_rows: int = whole(500, 1, 5_000)
 

@@ -18,6 +18,8 @@ class Ages:
     idempotency_hours: int
     batch_rows: int
     horizon_minutes: int = 720
+    jobs_days: int = 180
+    shadow_results_days: int = 90
 
 
 def prune(
@@ -33,6 +35,8 @@ def prune(
         ),
         "decisions": lambda: retention.drop_decisions(now_ms - ages.episodes_days * DAY_MS, rows),
         "events": lambda: retention.drop_events(now_ms - ages.events_days * DAY_MS, rows),
+        "jobs": lambda: retention.drop_jobs(now_ms - ages.jobs_days * DAY_MS, rows),
+        "shadow_results": lambda: retention.drop_shadow_results(now_ms - ages.shadow_results_days * DAY_MS, rows),
         "idempotency": lambda: retention.drop_idempotency(now_ms - ages.idempotency_hours * HOUR_MS, rows),
     }
     if ages.outcomes_days is not None:

@@ -9,6 +9,7 @@ from flask import current_app
 
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.types import GatePolicy
 from ml_service.ports import (
     ExportFiles,
@@ -18,6 +19,7 @@ from ml_service.ports import (
     Market,
     Recorder,
     Rollups,
+    Shelf,
     ShelvedGraphs,
     Snapshot,
     Store,
@@ -58,6 +60,8 @@ class Live:
 class Parts:
     store: Store
     market: Market
+    shelf: Shelf
+    signing_key: SigningKey
     live_features: LiveFeatures
     rollups: Rollups
     exports: ExportFiles

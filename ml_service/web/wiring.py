@@ -33,7 +33,6 @@ from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.telemetry.metrics import Metrics
 from ml_service.adapters.telemetry.request_log import RequestTelemetry
-from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.types import Kill
 from ml_service.domain.view import Changes, View
 from ml_service.errors import Misconfigured, Unavailable
@@ -102,11 +101,12 @@ class WebProcess:
             patience(settings),
             on_trouble=self._trouble,
         )
+        self._signing_key = load_signing_key(folder, settings.security.signing_key)
         self._shelf = FolderShelf(folder / "shelf", settings.models.file_bytes_max)
         self._forecaster = LiveForecaster(
             view=self._snapshot.view,
             files=self._shelf,
-            key=signing_key(settings),
+            key=self._signing_key,
             market=self._market,
             alert=self._trouble,
             ran=self._telemetry.ran,
@@ -150,6 +150,8 @@ class WebProcess:
         return Parts(
             store=self._store,
             market=self._market,
+            shelf=self._shelf,
+            signing_key=self._signing_key,
             live_features=LiveFeatures(),
             rollups=self._rollups,
             exports=LocalExports(settings.data_dir),
@@ -327,11 +329,6 @@ class MarkedKillFile:
     def heard(self, kill: Kill) -> None:
         self._file.heard(kill)
         self._announce()
-
-
-def signing_key(settings: Settings) -> SigningKey:
-    given = settings.security.signing_key
-    return load_signing_key(settings.data_dir, given.get_secret_value() if given is not None else None)
 
 
 def pooling(settings: Settings) -> Pooling:

@@ -6,6 +6,10 @@ from typing import Any
 from ml_service.domain.events import (
     JournalConflictFound,
     KillSwitchTurned,
+    ModelExpired,
+    ModelPromoted,
+    ModelRolledBack,
+    ModelTurnedDown,
     OutcomeMatched,
     OutcomeReleased,
     OutcomeReported,
@@ -24,6 +28,22 @@ def tell_of_conflict(facts: Mapping[str, Any], parts: Parts) -> None:
     parts.notifier.alert("warning", JournalConflictFound.kind, facts)
 
 
+def tell_of_champion(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("info", ModelPromoted.kind, facts)
+
+
+def tell_of_rollback(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("warning", ModelRolledBack.kind, facts)
+
+
+def tell_of_expiry(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("warning", ModelExpired.kind, facts)
+
+
+def tell_of_refusal(facts: Mapping[str, Any], parts: Parts) -> None:
+    parts.notifier.alert("critical", ModelTurnedDown.kind, facts)
+
+
 def let_report_count(facts: Mapping[str, Any], parts: Parts) -> None:
     make_way(facts["user_id"], facts["trade_id"], rules=parts.settlement, store=parts.store)
 
@@ -31,6 +51,10 @@ def let_report_count(facts: Mapping[str, Any], parts: Parts) -> None:
 HANDLERS: Mapping[str, tuple[Handler, ...]] = {
     KillSwitchTurned.kind: (tell_of_kill_switch,),
     JournalConflictFound.kind: (tell_of_conflict,),
+    ModelPromoted.kind: (tell_of_champion,),
+    ModelRolledBack.kind: (tell_of_rollback,),
+    ModelExpired.kind: (tell_of_expiry,),
+    ModelTurnedDown.kind: (tell_of_refusal,),
     OutcomeReported.kind: (let_report_count,),
     OutcomeReleased.kind: (let_report_count,),
     OutcomeMatched.kind: (let_report_count,),

@@ -4,14 +4,15 @@ simulation, the time that it lets pass is added."""
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ml_service.errors import Unavailable
 from ml_service.usecases.import_trades import import_trades
 from ml_service.usecases.jobs import open_job
 from ml_service.usecases.match_outcomes import match_outcomes
-from ml_service.usecases.prune import prune, prune_feature_rows
+from ml_service.usecases.prune import DAY_MS, believed, prune, prune_feature_rows
 from ml_service.usecases.settle_signals import settle_signals
+from ml_service.usecases.tidy_models import tidy_models
 from ml_service.worker.parts import Parts
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,18 @@ def settle_what_nobody_told(parts: Parts) -> None:
         logger.info("settled %d signals by candles, gave up %s", done.settled, dict(done.given_up))
 
 
+def tidy_old_models(parts: Parts) -> None:
+    done = tidy_models(
+        parts.retired_files_days * DAY_MS,
+        now_ms=believed(parts.now_ms(), parts.retention),
+        store=parts.store,
+        shelf=parts.shelf,
+        may_go_on=lambda: not parts.stopping(),
+    )
+    if any(asdict(done).values()):
+        logger.info("models: %s", asdict(done))
+
+
 def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
@@ -101,6 +114,7 @@ def tasks(parts: Parts) -> tuple[Task, ...]:
         Task("adapt", ADAPT_SECONDS, adapt_what_waits),
         Task("prune", 300.0, prune_old_rows),
         Task("exports", 3_600.0, drop_old_exports),
+        Task("models", 3_600.0, tidy_old_models),
     )
 
 

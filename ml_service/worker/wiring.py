@@ -10,6 +10,8 @@ from ml_service.adapters.leader import FileLeader, PostgresLeader
 from ml_service.adapters.notify.log import LogChannel
 from ml_service.adapters.process import Stop
 from ml_service.adapters.shared_page import SharedMark, SharedPage
+from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.market import SqlMarket
@@ -97,6 +99,9 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         trades_poll_seconds=trades.poll_seconds,
         ages=Ages(**settings.retention.model_dump(), horizon_minutes=settings.settlement.horizon_minutes),
         market=SqlMarket(market_database),
+        shelf=FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max),
+        signing_key=load_signing_key(settings.data_dir, settings.security.signing_key),
+        retired_files_days=settings.models.retired_files_days,
         settlement=settlement_rules(settings),
         settles_by_itself=settings.settlement.enabled,
         now_ms=lambda: simulated_ms() or time.time_ns() // 1_000_000,

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from ml_service.adapters.signing_key import load_signing_key
 from ml_service.errors import Misconfigured
@@ -23,7 +24,7 @@ def test_a_key_is_made_once_and_its_owner_alone_can_read_it(tmp_path: Path) -> N
 
 
 def test_a_given_key_is_taken_and_nothing_is_written(tmp_path: Path) -> None:
-    key = load_signing_key(tmp_path, "sixteen letters!")
+    key = load_signing_key(tmp_path, SecretStr("sixteen letters!"))
 
     assert key.secret == b"sixteen letters!"
     assert list(tmp_path.iterdir()) == []
@@ -63,4 +64,4 @@ def test_a_key_that_is_no_secret_is_refused(tmp_path: Path, mode: int, content: 
 
 def test_a_short_key_in_the_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="expected at least 16 characters in the setting, found 5"):
-        load_signing_key(tmp_path, "short")
+        load_signing_key(tmp_path, SecretStr("short"))

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from tests.emptied import lasting_postgres_url as lasting_postgres_url
 from tests.emptied import postgres_url as postgres_url
+from tests.models import Registry
 
 
 @pytest.fixture
@@ -24,3 +26,8 @@ def embedded(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def store(embedded: Database) -> SqlStore:
     return SqlStore(embedded)
+
+
+@pytest.fixture
+def registry(store: SqlStore, tmp_path: Path) -> Registry:
+    return Registry(store, FolderShelf(tmp_path / "shelf", 1_000_000))

@@ -247,7 +247,7 @@ def test_small_batches_come_to_the_same_end(database: Database, batch_rows: int)
 
 def test_it_stops_between_two_batches_when_it_may_not_go_on(database: Database) -> None:
     DirectRecorder(database).keep([outcome(f"t-{number}", closed_at_ms=OLD) for number in range(10)], OLD)
-    answers = iter([True] * 5)
+    answers = iter([True] * 7)
 
     prune(
         Ages(30, 730, 30, 7, 24, 3),

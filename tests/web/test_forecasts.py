@@ -12,7 +12,6 @@ from ml_service.domain.models.calibration import log_odds, squashed
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.slots import Place
 from ml_service.features.schema import SCHEMA
-from ml_service.web.wiring import signing_key
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.champions import certain, crowned, listening, shelved_set
 from tests.models import FOREIGN_KEY
@@ -31,7 +30,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def made(desk: Desk, *parts: Any, **fields: Any) -> SignedSet:
-    return shelved_set(desk.process._shelf, *parts, **{"key": signing_key(desk.process.settings), **fields})
+    return shelved_set(desk.process._shelf, *parts, **{"key": desk.process._signing_key, **fields})
 
 
 def promote(desk: Desk, champion: SignedSet) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ml_service.adapters.exports.files import LocalExports
+from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.outbox import SqlOutbox
@@ -23,6 +24,7 @@ from ml_service.usecases.settle_signals import Rules as SettlementRules
 from ml_service.worker.parts import Parts
 from tests.builders import HASH, NOW_MS, policy
 from tests.fakes import Alerts
+from tests.models import KEY
 
 
 @dataclass
@@ -55,6 +57,9 @@ class Bench:
             trades_poll_seconds=30.0,
             ages=Ages(30, 730, None, 7, 24, 500),
             market=SqlMarket(self.database),
+            shelf=FolderShelf(self.folder / "shelf", 1_000_000),
+            signing_key=KEY,
+            retired_files_days=180,
             settlement=SettlementRules(),
             settles_by_itself=True,
             now_ms=lambda: self.now_ms,

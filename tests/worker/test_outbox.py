@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from ml_service.domain.events import Event, JournalConflictFound, KillSwitchTurned, ThresholdsChanged
+from ml_service.domain.events import (
+    Event,
+    JournalConflictFound,
+    KillSwitchTurned,
+    ModelExpired,
+    ModelPromoted,
+    ModelRolledBack,
+    ModelTurnedDown,
+    ThresholdsChanged,
+)
 from ml_service.errors import StoreUnavailable
 from ml_service.worker import outbox
 from ml_service.worker.outbox import ATTEMPTS_MAX, FIRST_PAUSE_MS, hand_out
@@ -75,6 +84,24 @@ def test_a_conflict_of_the_journal_is_alerted(bench: Bench) -> None:
     hand_out(bench.parts)
 
     assert [(severity, what) for severity, what, _ in bench.alerts.heard] == [("warning", "journal.conflict_found")]
+
+
+@pytest.mark.parametrize(
+    ("event", "severity"),
+    [
+        (ModelPromoted("s-2", "BTCUSDT", "*", "s-1", "ada", ""), "info"),
+        (ModelRolledBack("s-1", "BTCUSDT", "*", "s-2", "ada", "it lost"), "warning"),
+        (ModelExpired("s-1", "BTCUSDT", "*"), "warning"),
+        (ModelTurnedDown("s-2", "BTCUSDT", "*", "file ab was changed"), "critical"),
+    ],
+    ids=lambda one: getattr(one, "kind", one),
+)
+def test_what_becomes_of_champions_is_alerted(bench: Bench, event: Event, severity: str) -> None:
+    publish(bench, event)
+
+    hand_out(bench.parts)
+
+    assert [(how, what) for how, what, _ in bench.alerts.heard] == [(severity, event.kind)]
 
 
 def test_an_event_that_wakes_nobody_is_done_with(bench: Bench) -> None:

@@ -131,7 +131,7 @@ def test_the_table_of_the_worker_runs_over_an_empty_store(bench: Bench, caplog: 
 
     Schedule(table).run_due(bench.parts)
 
-    assert {task.name for task in table} == {"trades", "match", "settle", "tidy", "adapt", "prune", "exports"}
+    assert {task.name for task in table} == {"trades", "match", "settle", "tidy", "adapt", "prune", "exports", "models"}
     assert bench.tidied == [NOW_MS]
     assert "failed" not in caplog.text
 

@@ -36,6 +36,45 @@ class ChampionsReading(Look):
         query = query.order_by(c.created_at_ms.desc(), c.set_id.desc())
         return page_of(self._connection, query, limit, set_from, lambda row: (row["created_at_ms"], row["set_id"]))
 
+    def newest_candidate(self, place: Place, model_type: str) -> SetRecord | None:
+        """The newest set of a place in which a model of that type waits as a shadow."""
+        sets, members, models = t.model_sets, t.model_set_members, t.model_registry
+        waits = (
+            select(members.c.set_id)
+            .join(models, models.c.model_id == members.c.model_id)
+            .where(models.c.model_type == model_type, models.c.status == "SHADOW")
+        )
+        return self._first(
+            select(sets)
+            .where(*at_place(sets, place), sets.c.set_id.in_(waits))
+            .order_by(sets.c.version.desc())
+            .limit(1),
+            set_from,
+        )
+
+    def sets_to_archive(self, model_id: str) -> list[SetRecord]:
+        """Those that name it and have their graph still."""
+        members = t.model_set_members
+        query = (
+            select(t.model_sets)
+            .join(members, members.c.set_id == t.model_sets.c.set_id)
+            .where(members.c.model_id == model_id, t.model_sets.c.archived_at_ms.is_(None))
+        )
+        return [set_from(row) for row in self._connection.execute(query).mappings()]
+
+    def files_named(self) -> set[str]:
+        """The SHA-256 of every file that a model or a set still needs."""
+        models, sets = t.model_registry.c, t.model_sets.c
+        found: set[str] = set()
+        for column, archived in (
+            (models.native_sha256, models.archived_at_ms),
+            (models.onnx_sha256, models.archived_at_ms),
+            (sets.graph_sha256, sets.archived_at_ms),
+        ):
+            query = select(column).where(column.is_not(None), archived.is_(None))
+            found.update(self._connection.execute(query).scalars())
+        return found
+
     def sets_of_model(self, model_id: str) -> list[str]:
         """Every set that names it, the oldest first."""
         members, sets = t.model_set_members.c, t.model_sets.c

@@ -1,6 +1,7 @@
 """Old rows go, in small batches, so that nobody who writes waits long."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_
 
@@ -84,6 +85,20 @@ class SqlRetention:
                 )
         return len(old)
 
+    def drop_jobs(self, before_ms: int, rows: int) -> int:
+        return self._drop(t.jobs, t.jobs.c.id, t.jobs.c.ended_at_ms < before_ms, rows)
+
+    def drop_shadow_results(self, before_ms: int, rows: int) -> int:
+        c = t.shadow_test_results.c
+        key = (c.model_id, c.user_id, c.decision_id)
+        with self._database.read() as connection:
+            old = connection.execute(select(*key).where(c.decided_at_ms < before_ms).limit(rows)).all()
+        if old:
+            with self._database.write() as connection:
+                names = [tuple(row) for row in old]
+                connection.execute(delete(t.shadow_test_results).where(tuple_(*key).in_(names)))
+        return len(old)
+
     def tidy(self, now_ms: int) -> None:
         """What the database wants from time to time: new partitions, or a checkpoint of the write-ahead log."""
         if self._database.is_sqlite:
@@ -160,7 +175,7 @@ class SqlRetention:
                 )
             )
 
-    def _drop(self, table: Table, key: ColumnElement[int], old: ColumnElement[bool], rows: int) -> int:
+    def _drop(self, table: Table, key: ColumnElement[Any], old: ColumnElement[bool], rows: int) -> int:
         # Found first, without anybody waiting for it; then taken away by name.
         with self._database.read() as connection:
             names = connection.execute(select(key).where(old).order_by(key).limit(rows)).scalars().all()

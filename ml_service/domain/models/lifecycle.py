@@ -1,6 +1,6 @@
 """The life of a model: which step follows which, and what each changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ml_service.domain.models.record import ModelRecord
@@ -30,3 +30,13 @@ def moved(model: ModelRecord, to: Status, at_ms: int, reason: str | None = None)
     if to in ("RETIRED", "FAILED"):
         return replace(changed, retired_at_ms=at_ms)
     return changed
+
+
+def succession(
+    leaving: Sequence[ModelRecord], entering: Sequence[ModelRecord], at_ms: int, reason: str
+) -> list[ModelRecord]:
+    """What changes when one set's models take the place of another's, in the order in which to write it: no slot ever
+    has two that are ACTIVE."""
+    stays = {model.model_id for model in entering}
+    retired = [moved(model, "RETIRED", at_ms, reason) for model in leaving if model.model_id not in stays]
+    return retired + [moved(model, "ACTIVE", at_ms) for model in entering if model.status != "ACTIVE"]

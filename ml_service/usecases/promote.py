@@ -1,0 +1,65 @@
+"""Let a set serve its place. Whether it deserves to is asked before; here, whether it can."""
+
+from ml_service.domain.events import ModelPromoted, ModelRetired, ModelTurnedDown
+from ml_service.domain.models.champions import Reign, after_promotion
+from ml_service.domain.models.lifecycle import succession
+from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.signing import SigningKey
+from ml_service.domain.models.slots import Place
+from ml_service.domain.models.verification import fit_to_serve
+from ml_service.errors import Conflict, ModelRefused, NotFound
+from ml_service.features.schema import SCHEMA
+from ml_service.ports import Shelf, Store
+
+
+def promote(
+    set_id: str, *, actor: str, reason: str, now_ms: int, store: Store, shelf: Shelf, key: SigningKey
+) -> tuple[Reign, bool]:
+    """The reign that lasts now, and whether it is a new one: what serves already is not promoted twice."""
+    with store.read() as reading:
+        record = reading.model_set(set_id)
+        if record is None:
+            raise NotFound(f"no set {set_id!r}")
+        members = reading.models_of_set(set_id)
+    try:
+        # Before the transaction: a large file must not hold up those who write.
+        fit_to_serve(record, members, key, SCHEMA.hash, now_ms, shelf.read)
+    except ModelRefused as error:
+        with store.begin() as tx:
+            tx.publish(ModelTurnedDown(set_id, *record.place, str(error)), now_ms)
+        raise
+    with store.begin() as tx:
+        tx.lock_models()
+        head = tx.reign(record.place)
+        if head is not None and head.set_id == set_id:
+            return head, False
+        entering = tx.models_of_set(set_id)
+        for model in entering:
+            if model.status not in ("SHADOW", "ACTIVE"):
+                raise Conflict(
+                    f"model {model.model_id} is {model.status}: expected SHADOW or ACTIVE; a set that has served"
+                    " comes back by a rollback",
+                    "wrong_status",
+                )
+        leaving = tx.models_of_set(head.set_id) if head is not None else []
+        for model in succession(leaving, entering, now_ms, f"set {set_id} took its place"):
+            tx.update_model(model)
+            if model.status == "RETIRED":
+                tx.publish(ModelRetired(model.model_id, *model.slot, model.version, model.reason or ""), now_ms)
+        reign = after_promotion(head, record.place, set_id, now_ms, actor, reason)
+        saved = tx.save_reign(reign)
+        assert saved, "models are locked, and yet another set took the place"
+        former = head.set_id if head is not None else None
+        tx.publish(ModelPromoted(set_id, *record.place, former, actor, reason), now_ms)
+        details = {"symbol": record.place.symbol, "regime": record.place.regime, "former": former, "reason": reason}
+        tx.append_audit(now_ms, actor, "model.promoted", set_id, details)
+        return reign, True
+
+
+def newest_candidate(place: Place, model_type: str, *, store: Store) -> SetRecord:
+    """The newest set of a place in which a model of that type waits as a shadow."""
+    with store.read() as reading:
+        record = reading.newest_candidate(place, model_type)
+    if record is None:
+        raise NotFound(f"no set of {place.symbol} in {place.regime} with a shadow of type {model_type!r}")
+    return record

@@ -1,0 +1,103 @@
+"""A rollback brings back the very set that served before, once for each time it is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from ml_service.domain.models.slots import Place
+from ml_service.errors import Conflict, ModelRefused, NotFound
+from tests.models import PLACE, Registry
+from tests.usecases.facts import audited, published
+
+
+def test_the_former_set_serves_again_byte_for_byte(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    before = registry.shelf.read(first.graph_sha256)
+    registry.promote(second.set_id)
+
+    reign, changed = registry.roll_back()
+
+    assert changed
+    assert (reign.set_id, reign.step) == (first.set_id, "rolled_back")
+    assert registry.statuses(first) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+    assert registry.statuses(second) == {"xgboost": "RETIRED", "logistic": "RETIRED"}
+    with registry.store.read() as reading:
+        told = reading.changes_since("", -1)
+    assert told is not None
+    assert told.champions == (first.opened(),)
+    assert registry.shelf.read(told.champions[0].models.graph_sha256) == before == b"first graph"
+    (event,) = published(registry.store, "model.rolled_back")
+    assert (event["set_id"], event["former_set_id"]) == (first.set_id, second.set_id)
+    assert [entry.details["former"] for entry in audited(registry.store, "model.rolled_back")] == [second.set_id]
+
+
+def test_asked_twice_away_from_the_same_set_it_happens_once(registry: Registry) -> None:
+    first, second, third = (registry.register(name) for name in ("first", "second", "third"))
+    for record in (first, second, third):
+        registry.promote(record.set_id)
+
+    answers = [registry.roll_back(away_from=third.set_id) for _ in range(3)]
+
+    assert [(reign.set_id, changed) for reign, changed in answers] == [
+        (second.set_id, True),
+        (second.set_id, False),
+        (second.set_id, False),
+    ]
+    assert registry.roll_back()[0].set_id == first.set_id
+
+
+def test_a_set_that_does_not_serve_is_not_rolled_back(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    registry.promote(second.set_id)
+
+    with pytest.raises(Conflict, match=f"expected set {first.set_id} to serve, found {second.set_id}"):
+        registry.roll_back(away_from=first.set_id)
+
+
+def test_the_first_champion_has_nothing_to_give_way_to(registry: Registry) -> None:
+    first = registry.register("first")
+    registry.promote(first.set_id)
+
+    with pytest.raises(Conflict, match="expected a former champion, found none") as refused:
+        registry.roll_back()
+    assert refused.value.code == "no_former"
+    with pytest.raises(NotFound, match="no set serves ETHUSDT"):
+        registry.roll_back(place=Place("ETHUSDT"))
+
+
+def test_a_damaged_former_set_leaves_the_champion_and_is_told(registry: Registry, tmp_path: Path) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    registry.promote(second.set_id)
+    (tmp_path / "shelf" / first.graph_sha256[:2] / first.graph_sha256).write_bytes(b"First graph")
+
+    with pytest.raises(ModelRefused, match="was changed"):
+        registry.roll_back()
+
+    with registry.store.read() as reading:
+        head = reading.reign(PLACE)
+    assert head is not None
+    assert head.set_id == second.set_id
+    assert registry.statuses(second) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+    assert [one["set_id"] for one in published(registry.store, "model.refused")] == [first.set_id]
+
+
+def test_a_former_set_that_is_too_old_does_not_come_back(registry: Registry) -> None:
+    first = registry.register("first", expires_at_ms=registry.now_ms + 3_500)
+    registry.promote(first.set_id)
+    registry.promote(registry.register("second").set_id)
+
+    with pytest.raises(Conflict, match="has expired"):
+        registry.roll_back()
+
+
+def test_what_was_rolled_back_may_not_come_back_by_promotion(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    registry.promote(second.set_id)
+    registry.roll_back()
+
+    with pytest.raises(Conflict, match="is RETIRED"):
+        registry.promote(second.set_id)
