@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from ml_service.domain.models.calibration import log_odds, squashed
+from ml_service.adapters.inference.shelved import ShelvedGraphs
+from ml_service.domain.models.calibration import Calibration, log_odds, squashed
 from ml_service.domain.models.set_document import SignedSet
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
+from ml_service.domain.models.speaking import Figures
 from ml_service.features.schema import SCHEMA
+from ml_service.usecases.replay import replay_between
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.champions import certain, crowned, listening, shelved_set
 from tests.models import FOREIGN_KEY
@@ -203,7 +207,7 @@ def test_without_a_model_the_answer_says_so(desk: Desk, user: str) -> None:
 
 def test_a_model_that_looks_back_hears_the_rows_before(desk: Desk, user: str) -> None:
     fed(desk)
-    promote(desk, made(desk, listening(5, 1e3, rows_back=4)))
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
 
     answer = desk.evaluate(user, NOW)
 
@@ -212,13 +216,13 @@ def test_a_model_that_looks_back_hears_the_rows_before(desk: Desk, user: str) ->
         for back in range(4)
         for row in desk.process._market.rows_of(BTC, CLOSED_MS - (1 + back) * HOUR_MS)
     ]
-    assert answer["model"]["members"][0]["probability"] == pytest.approx(squashed(1e3 * sum(rows) / 4), abs=1e-4)
+    assert answer["model"]["members"][0]["probability"] == pytest.approx(squashed(sum(rows) / 4), abs=1e-5)
 
 
 def test_the_bar_that_has_just_closed_continues_what_is_known(desk: Desk, user: str) -> None:
     candles = walk(601)
     post(desk, "BTCUSDT", told(candles[:600]), CLOSED_MS)
-    promote(desk, made(desk, listening(5, 1e3, rows_back=4)))
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
     forecaster = desk.process._forecaster
     forecaster.stop()
     post(desk, "BTCUSDT", told(candles[600:]), CLOSED_MS + HOUR_MS)
@@ -235,7 +239,7 @@ def test_the_bar_that_has_just_closed_continues_what_is_known(desk: Desk, user: 
 
 def test_rows_that_are_not_there_yet_are_not_waited_for(desk: Desk, user: str) -> None:
     fed(desk)
-    promote(desk, made(desk, listening(5, 1e3, rows_back=4)))
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
     desk.process._forecaster.stop()
     desk.process._forecaster._windows._known = {}
 
@@ -343,7 +347,7 @@ def test_a_new_champion_is_noticed_within_a_second(desk: Desk, user: str) -> Non
 def test_the_champion_speaks_from_the_first_answer_after_a_restart(tmp_path: Path, user: str) -> None:
     with opened(tmp_path) as before:
         fed(before)
-        promote(before, made(before, listening(5, 1e3, rows_back=4)))
+        promote(before, made(before, listening(5, 1.0, rows_back=4)))
         first = before.evaluate(user, NOW)["model"]
 
     with opened(tmp_path) as after:
@@ -366,3 +370,62 @@ def test_forecasts_are_counted_by_status_and_timed(desk: Desk, user: str) -> Non
 
 def samples(metric: Any, name: str) -> list[Any]:
     return [sample for family in metric.collect() for sample in family.samples if sample.name == name]
+
+
+def test_an_explanation_says_what_each_feature_did(desk: Desk, user: str) -> None:
+    fed(desk)
+    calm = {"rises": Calibration(), "falls": Calibration()}
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4), listening(0, -1.0), weights={"*": (0.75, 0.25)}, **calm))
+    for action, sign in (("BUY", 1.0), ("SELL", -1.0)):
+        answer = desk.evaluate(user, NOW, action=action)
+
+        told_of = desk.data("GET", f"/api/v1/decision/{user}/{answer['decision_id']}/explanation")
+
+        rows = desk.process._market.window(desk.process._snapshot.view().feature_rows[BTC][0], 4)
+        effects = {one["feature"]: one for one in told_of["effects"]}
+        assert set(effects) == set(SCHEMA.names)
+        assert told_of["probability"] == answer["probability"]
+        looking_back, newest = effects[SCHEMA.names[5]], effects[SCHEMA.names[0]]
+        assert looking_back["log_odds"] == pytest.approx(sign * 0.75 * float(rows[:, 5].mean()), abs=1e-4)
+        assert looking_back["value"] == pytest.approx(float(rows[-1, 5]))
+        assert newest["log_odds"] == pytest.approx(sign * -0.25 * float(rows[-1, 0]), abs=1e-4)
+        assert [one["log_odds"] for one in newest["members"]] == [
+            0.0,
+            pytest.approx(sign * -1.0 * float(rows[-1, 0]), abs=1e-4),
+        ]
+        assert {effects[name]["log_odds"] for name in SCHEMA.names if name not in SCHEMA.names[0:6:5]} == {0.0}
+
+
+def test_what_was_decided_without_a_forecast_has_none_to_explain(desk: Desk, user: str) -> None:
+    answer = desk.evaluate(user, NOW)
+
+    problem = desk.problem(404, "GET", f"/api/v1/decision/{user}/{answer['decision_id']}/explanation")
+
+    assert "none" in problem["detail"]
+
+
+def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
+    desk.evaluate(user, NOW, decision_id="kept")
+    process = desk.process
+    asked_of: list[Any] = []
+
+    class Counting(ShelvedGraphs):
+        def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
+            asked_of.append(models.set_id)
+            return super().figures(models, windows)
+
+    def replayed(store: Any, graphs: Any) -> list[tuple[str, ...]]:
+        found = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=store, graphs=graphs, market=process._market)
+        return [one.differences for one in found]
+
+    assert replayed(process._store, Counting(process._shelf)) == [()]
+    assert asked_of == ["s-1"]
+
+    class Other(ShelvedGraphs):
+        def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
+            return [Figures((0.123,), 1.0)]
+
+    ((said,),) = replayed(process._store, Other(process._shelf))
+    assert said.startswith("asked again: forecast: recorded 0.")
