@@ -1,6 +1,6 @@
 """A trainer: learns from examples, and makes a model whose files say the same wherever they are opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,8 +18,19 @@ def unheard(share: float) -> None:
 class Trained(Protocol):
     """A model, ready to be asked and to be put on the shelf."""
 
-    schema: Schema
-    rows_back: int
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def rows_back(self) -> int: ...
+
+    @property
+    def steps(self) -> int:
+        """Trees, or passes over the examples, that went into it: more after going on."""
+
+    @property
+    def device(self) -> str:
+        """Where it was trained: `cpu`, `cuda` or `mps`. It is asked on a CPU, wherever that was."""
 
     def rises(self, windows: Rows) -> Figures:
         """[example, row, feature] → the chance of rising, by the library it was trained with."""
@@ -42,21 +53,28 @@ class Wishes:
     seed: int = 0
     device: str = "auto"
     threads: int = 1
-    parameters: dict[str, float] | None = None
+    parameters: Mapping[str, float] | None = None
     """In place of the trainer's own; a name it does not know is refused."""
 
 
 class Trainer(Protocol):
-    name: str
-    rows_back: int
-    parameters: dict[str, float]
-    """Its own, by name."""
-    ranges: dict[str, tuple[float, float]]
-    """What a search may try of them."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rows_back(self) -> int: ...
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Its own, by name."""
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """What a search may try of them."""
 
     def fit(self, examples: Examples, later: Examples | None, wishes: Wishes, progress: Progress = unheard) -> Trained:
         """`later` tells when to stop early, where it is given. `Untrainable` with the reason, where nothing can be
-        learned from the examples."""
+        learned from the examples; `InvalidInput` where it does not know a parameter."""
 
     def resume(self, native: bytes, examples: Examples, wishes: Wishes, progress: Progress = unheard) -> Trained:
         """Go on from a model's file. `ForeignSchema` where it was trained with other features."""

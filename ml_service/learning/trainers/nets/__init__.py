@@ -1,0 +1,1 @@
+"""What the nets share: they differ in their body alone."""
