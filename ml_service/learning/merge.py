@@ -157,7 +157,7 @@ def distance_nodes(near: Nearness, constants: list[onnx.TensorProto]) -> list[on
         ("Where", ["there", "far", "never"], DISTANCE, {}),
     )
     return [
-        helper.make_node(kind, [inside(name) for name in given], [inside(made)], **options)  # type: ignore[arg-type]  # its annotation knows no attributes
+        helper.make_node(kind, [inside(name) for name in given], [inside(made)], **options)
         for kind, given, made, options in steps
     ]
 
