@@ -14,6 +14,7 @@ from ml_service.cli.commands import (
     keys,
     kill_switch,
     migrate,
+    models,
     processes,
     replay,
     report,
@@ -39,6 +40,7 @@ cli.add_typer(data.data, name="data")
 cli.add_typer(features.features, name="features")
 cli.add_typer(keys.keys, name="keys")
 cli.add_typer(migrate.migrations, name="migrate")
+cli.add_typer(models.models, name="models")
 cli.add_typer(rollups.rollups, name="rollups")
 
 

@@ -28,12 +28,12 @@ PROMISED = (
     "P10",
     "P11",
     "P12",
+    "P13",
     "P14",
     "P15",
 )
 NOT_BUILT_YET: Mapping[str, str] = {
-    "P5": "promotion of models",
-    "P13": "serving of models",
+    "P5": "the gates of promotion",
 }
 """Promises that come with a capability the service does not have yet."""
 

@@ -10,12 +10,14 @@ from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.audit_head import AuditHead
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import Committed, SqlStore
+from ml_service.domain.models.signing import SigningKey
 from ml_service.settings import Settings
 
 
@@ -43,6 +45,25 @@ def open_store(settings: Settings, migrated: bool = True) -> Iterator[Tools]:
         yield Tools(SqlStore(database, committed), lambda: time.time_ns() // 1_000_000, os.urandom)
     finally:
         database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTools:
+    """What it takes to keep models and to let them serve."""
+
+    store: SqlStore
+    shelf: FolderShelf
+    signing_key: SigningKey
+    now_ms: Callable[[], int]
+    entropy: Callable[[int], bytes]
+
+
+@contextmanager
+def open_models(settings: Settings) -> Iterator[ModelTools]:
+    key = load_signing_key(settings.data_dir, settings.security.signing_key)
+    shelf = FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max)
+    with open_store(settings) as tools:
+        yield ModelTools(tools.store, shelf, key, tools.now_ms, tools.entropy)
 
 
 @contextmanager

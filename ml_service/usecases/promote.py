@@ -1,9 +1,12 @@
 """Let a set serve its place. Whether it deserves to is asked before; here, whether it can."""
 
+from collections.abc import Callable
+
 from ml_service.domain.events import ModelPromoted, ModelRetired, ModelTurnedDown
 from ml_service.domain.models.champions import Reign, after_promotion
 from ml_service.domain.models.lifecycle import succession
 from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place
 from ml_service.domain.models.verification import fit_to_serve
@@ -12,10 +15,23 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Shelf, Store
 
 
+def unopened(models: ModelSet) -> None:
+    pass
+
+
 def promote(
-    set_id: str, *, actor: str, reason: str, now_ms: int, store: Store, shelf: Shelf, key: SigningKey
+    set_id: str,
+    *,
+    actor: str,
+    reason: str,
+    now_ms: int,
+    store: Store,
+    shelf: Shelf,
+    key: SigningKey,
+    try_out: Callable[[ModelSet], object] = unopened,
 ) -> tuple[Reign, bool]:
-    """The reign that lasts now, and whether it is a new one: what serves already is not promoted twice."""
+    """The reign that lasts now, and whether it is a new one: what serves already is not promoted twice. `try_out` runs
+    the graph once, where there is something to run it with: `ModelRefused` where it does not run."""
     with store.read() as reading:
         record = reading.model_set(set_id)
         if record is None:
@@ -23,7 +39,7 @@ def promote(
         members = reading.models_of_set(set_id)
     try:
         # Before the transaction: a large file must not hold up those who write.
-        fit_to_serve(record, members, key, SCHEMA.hash, now_ms, shelf.read)
+        try_out(fit_to_serve(record, members, key, SCHEMA.hash, now_ms, shelf.read))
     except ModelRefused as error:
         with store.begin() as tx:
             tx.publish(ModelTurnedDown(set_id, *record.place, str(error)), now_ms)

@@ -2,20 +2,24 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
 from ml_service.errors import Conflict, ForeignSchema, ModelRefused, NotFound
 from ml_service.ports import ModelFilter
-from ml_service.usecases.promote import newest_candidate
+from ml_service.usecases.promote import newest_candidate, promote
 from ml_service.usecases.retire import retire
 from tests.models import FOREIGN_KEY, PLACE, Finished, Registry, finished
 from tests.usecases.facts import audited, published
@@ -84,6 +88,89 @@ def test_one_changed_byte_of_the_graph_leaves_the_old_champion_and_is_told(regis
     (told,) = published(registry.store, "model.refused")
     assert told["set_id"] == second.set_id
     assert "was changed" in told["why"]
+
+
+def test_a_graph_that_does_not_run_leaves_the_old_champion_and_is_told(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+
+    def does_not_run(models: ModelSet) -> None:
+        raise ModelRefused(f"the graph of {models.set_id} does not run")
+
+    with pytest.raises(ModelRefused, match=f"the graph of {second.set_id} does not run"):
+        promote(
+            second.set_id,
+            actor="tester",
+            reason="",
+            now_ms=registry.now_ms,
+            store=registry.store,
+            shelf=registry.shelf,
+            key=registry.key,
+            try_out=does_not_run,
+        )
+
+    assert registry.statuses(first) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+    assert [one["set_id"] for one in published(registry.store, "model.refused")] == [second.set_id]
+
+
+@pytest.mark.parametrize("move", ["promote", "roll_back"])
+def test_whenever_it_is_cut_off_exactly_one_set_is_active(registry: Registry, embedded: Database, move: str) -> None:
+    """At every statement in turn, until it gets through."""
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    if move == "roll_back":
+        registry.promote(second.set_id)
+    go = partial(registry.promote, second.set_id) if move == "promote" else registry.roll_back
+    before = actives(registry)
+
+    cut_off = 0
+    for survived in count():
+        with cutting(embedded, after=survived) as cut, suppress(Cut):
+            go()
+        if not cut:
+            break
+        cut_off += 1
+        assert actives(registry) == before
+
+    assert cut_off > 10
+    after = actives(registry)
+    assert after != before
+    assert {len(ids) for ids in (before, after)} == {2}
+    assert registry.statuses(second if move == "promote" else first) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+
+
+class Cut(Exception):
+    pass
+
+
+@contextmanager
+def cutting(database: Database, after: int) -> Iterator[list[str]]:
+    """So many statements go through, and the next one does not; the list names it."""
+    left, cut = after, []
+
+    def stop(connection: object, cursor: object, statement: str, *_: object) -> None:
+        nonlocal left
+        if left == 0:
+            cut.append(statement)
+            raise Cut(statement)
+        left -= 1
+
+    event.listen(database.engine, "before_cursor_execute", stop)
+    try:
+        yield cut
+    finally:
+        event.remove(database.engine, "before_cursor_execute", stop)
+
+
+def actives(registry: Registry) -> set[str]:
+    with registry.store.read() as reading:
+        found = reading.models(ModelFilter(status="ACTIVE"), None, 100).items
+        told = reading.changes_since("", -1)
+    assert told is not None
+    (champion,) = told.champions
+    ids = {model.model_id for model in found}
+    assert ids == {member.model_id for member in champion.models.members}
+    return ids
 
 
 def test_a_set_signed_with_another_key_is_refused_before_its_file_is_read(registry: Registry, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
@@ -11,6 +11,7 @@ from ml_service.adapters.store.idempotency import IdempotencyTable
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.job import Job
 from ml_service.ports import Period
 from ml_service.usecases.prune import DAY_MS, HOUR_MS, Ages, prune
 from tests.builders import NOW_MS, decision, outcome, rejected, signal, taken
@@ -261,3 +262,28 @@ def test_it_stops_between_two_batches_when_it_may_not_go_on(database: Database) 
 
 def test_an_empty_store_has_nothing_to_prune(database: Database) -> None:
     assert set(go(database).values()) == {0}
+
+
+def test_old_jobs_and_shadow_results_go_and_what_has_not_ended_stays(database: Database) -> None:
+    write(database)
+    old_ms = NOW_MS - 181 * DAY_MS
+    with SqlStore(database).begin() as tx:
+        for name, ended in (("old", old_ms), ("young", NOW_MS), ("open", None)):
+            tx.save_job(Job(name, "train", created_at_ms=old_ms, ended_at_ms=ended))
+    with database.write() as connection:
+        for days in (0, 89, 91, 92):
+            connection.execute(
+                insert(t.shadow_test_results).values(
+                    model_id="m-1",
+                    user_id="ada",
+                    decision_id=f"d-{days}",
+                    decided_at_ms=NOW_MS - days * DAY_MS,
+                    probability=0.5,
+                )
+            )
+
+    gone = go(database, batch_rows=1)
+
+    assert (gone["jobs"], gone["shadow_results"]) == (1, 2)
+    assert rows(database, t.jobs) == 2
+    assert rows(database, t.shadow_test_results) == 2

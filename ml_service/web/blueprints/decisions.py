@@ -9,6 +9,7 @@ from ml_service.ports import Period
 from ml_service.usecases.as_of import as_of
 from ml_service.usecases.explain import explain
 from ml_service.usecases.replay import replay_one
+from ml_service.usecases.who_served import who_served
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
@@ -17,6 +18,7 @@ from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
 from ml_service.web.schemas.explanations import explanation_data
 from ml_service.web.schemas.market import values_data
+from ml_service.web.schemas.models import champion_data
 from ml_service.web.schemas.thresholds import thresholds_data
 from ml_service.web.security import require_user
 from ml_service.web.wire import iso, ok
@@ -104,4 +106,6 @@ def get_as_of() -> Response:
         store=use.store,
     )
     policy = policy_of(then.settings_hash, use)
-    return ok({**thresholds_data(then, query.symbol, policy), "at": iso(query.at), "model": None})
+    served = who_served(query.symbol, query.regime, query.at, store=use.store)
+    model = champion_data(*served, query.at) if served is not None else None
+    return ok({**thresholds_data(then, query.symbol, policy), "at": iso(query.at), "model": model})

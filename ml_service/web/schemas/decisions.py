@@ -7,6 +7,7 @@ from ml_service.domain.market.feature_rows import FeaturesUsed
 from ml_service.domain.types import ANY_SYMBOL, Decision, Forecast, GatePolicy
 from ml_service.features.schema import SCHEMA
 from ml_service.web.schemas.fields import PageQuery, Query, Symbol, Time, UserId
+from ml_service.web.schemas.models import Regime
 from ml_service.web.wire import iso
 
 CONFIDENCE_ADJUSTMENT_MAX = 0.2
@@ -23,6 +24,8 @@ class DecisionsQuery(PageQuery):
 class AsOfQuery(Query):
     user_id: UserId
     symbol: Symbol = ANY_SYMBOL
+    regime: Regime | None = None
+    """Of the market then; it decides which models served."""
     at: Time
 
 

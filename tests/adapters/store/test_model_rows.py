@@ -1,5 +1,7 @@
 """The registry keeps every version, lists them page by page, and has one ACTIVE per slot at most."""
 
+import time
+
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
@@ -7,12 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.models.canonical import canonical
 from ml_service.domain.models.champions import Reign
-from ml_service.domain.models.slots import Place, Slot
+from ml_service.domain.models.slots import Place, Slot, Status
 from ml_service.ports import ModelFilter
 from tests.adapters.store.rows import pages
 from tests.builders import NOW_MS
-from tests.models import PLACE, model_record, model_set, reign, set_record
+from tests.models import KEY, PLACE, model_record, model_set, reign, set_record
 
 EVERYTHING = ModelFilter()
 
@@ -230,3 +233,34 @@ def test_the_views_tell_of_models_that_serve_and_of_shadows(database: Database, 
         "recent_drift_events": [("e-0",), ("e-29",)],
         "retraining_jobs": [],
     }
+
+
+@pytest.mark.long
+def test_a_page_of_ten_thousand_versions_takes_less_than_50_ms(store: SqlStore) -> None:
+    """With manifests as long as real ones, wherever the page lies and whatever it is narrowed to."""
+    manifest = KEY.sign(canonical({"document": "model", "trained": "x" * 12_000}))
+    types = ("logistic", "forest", "xgboost", "lightgbm", "lstm", "nhits", "patchtst")
+    for start in range(0, 10_000, 1_000):
+        with store.begin() as tx:
+            for number in range(start, start + 1_000):
+                place, kind = number // len(types) + 1, types[number % len(types)]
+                status: Status = "ACTIVE" if place == 1 else "SHADOW" if number % 500 == 0 else "RETIRED"
+                at_ms = NOW_MS + number
+                tx.save_model(model_record(f"m-{number}", status, place, kind, created_at_ms=at_ms, manifest=manifest))
+    wanted = (
+        EVERYTHING,
+        ModelFilter(status="SHADOW"),
+        ModelFilter(model_type="lstm"),
+        ModelFilter(model_type="lstm", status="ACTIVE"),
+        ModelFilter(symbol="NOBODY"),
+    )
+
+    for cursor in (None, f"{NOW_MS + 5_000}~m-5000", f"{NOW_MS + 60}~m-60"):
+        for narrowed in wanted:
+            took = []
+            for _ in range(5):
+                began = time.perf_counter()
+                with store.read() as reading:
+                    reading.models(narrowed, cursor, 100)
+                took.append(time.perf_counter() - began)
+            assert sorted(took)[2] < 0.05, (cursor, narrowed)

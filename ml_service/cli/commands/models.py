@@ -1,0 +1,144 @@
+"""`models`: what there is, what serves, and whether it is what was signed."""
+
+import json
+import sys
+from typing import Annotated, cast
+
+import typer
+
+from ml_service.settings import load_settings
+
+models = typer.Typer(no_args_is_help=True, help="List, show, promote, roll back, retire and verify models.")
+
+ACTOR = "command-line"
+
+Symbol = Annotated[str, typer.Option(help="One symbol; * is all of them.")]
+Regime = Annotated[str, typer.Option(help="One regime of the market; * is all of them.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+
+
+@models.command("list")
+def models_list(
+    model_type: Annotated[str | None, typer.Option("--type", help="logistic, forest, xgboost, …")] = None,
+    status: Annotated[str | None, typer.Option(help="TRAINING, SHADOW, ACTIVE, RETIRED or FAILED")] = None,
+    symbol: Annotated[str | None, typer.Option(help="One symbol; * for those of all symbols.")] = None,
+    regime: Annotated[str | None, typer.Option(help="One regime; * for those of all regimes.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+) -> None:
+    """List models, newest first."""
+    from ml_service.cli.wiring import open_store
+    from ml_service.domain.models.slots import Status
+    from ml_service.ports import ModelFilter
+
+    # A status that is none finds nothing, and says so.
+    wanted = ModelFilter(model_type, cast(Status | None, status), symbol, regime)
+    with open_store(load_settings()) as tools, tools.store.read() as reading:
+        page = reading.models(wanted, None, limit)
+    for model in page.items:
+        slot = model.slot
+        place = f"{slot.symbol}/{slot.regime}"
+        print(f"{model.model_id}  {slot.model_type:9} v{model.version:<4} {place:24} {model.status}")
+    if not page.items:
+        print("no such models")
+
+
+@models.command("show")
+def models_show(model_id: str) -> None:
+    """Show one model, its manifest, its sets and when they served."""
+    from ml_service.cli.wiring import open_store
+    from ml_service.errors import NotFound
+    from ml_service.web.schemas.models import manifest_data, model_data, reigns_data
+
+    with open_store(load_settings()) as tools, tools.store.read() as reading:
+        model = reading.model(model_id)
+        if model is None:
+            raise NotFound(f"no model {model_id!r}")
+        served = {one: reigns_data(reading.reigns_of_set(one)) for one in reading.sets_of_model(model_id)}
+        shown = {**model_data(model, tools.now_ms()), **manifest_data(model), "sets": served}
+    print(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@models.command("promote")
+def models_promote(
+    set_id: Annotated[str | None, typer.Argument(help="A set; else the newest with a shadow of --type.")] = None,
+    model_type: Annotated[str | None, typer.Option("--type", help="logistic, forest, xgboost, …")] = None,
+    symbol: Symbol = "*",
+    regime: Regime = "*",
+    reason: Reason = "",
+) -> None:
+    """Let a set serve its place; running services notice within a second."""
+    from ml_service.cli.wiring import open_models
+    from ml_service.domain.models.slots import Place
+    from ml_service.usecases.promote import newest_candidate, promote
+
+    if (set_id is None) == (model_type is None):
+        raise typer.BadParameter("expected either a set or --type", param_hint="set_id")
+    with open_models(load_settings()) as tools:
+        if set_id is None:
+            set_id = newest_candidate(Place(symbol, regime), str(model_type), store=tools.store).set_id
+        reign, changed = promote(
+            set_id,
+            actor=ACTOR,
+            reason=reason,
+            now_ms=tools.now_ms(),
+            store=tools.store,
+            shelf=tools.shelf,
+            key=tools.signing_key,
+        )
+    place = f"{reign.place.symbol}/{reign.place.regime}"
+    print(f"set {reign.set_id} serves {place}" if changed else f"set {reign.set_id} served {place} already")
+
+
+@models.command("rollback")
+def models_rollback(
+    symbol: Symbol = "*",
+    regime: Regime = "*",
+    away_from: Annotated[str | None, typer.Option("--set", help="The set that is to go.")] = None,
+    reason: Reason = "",
+) -> None:
+    """Put the former champion of a place back; works with the service down."""
+    from ml_service.cli.wiring import open_models
+    from ml_service.domain.models.slots import Place
+    from ml_service.usecases.rollback import rollback
+
+    with open_models(load_settings()) as tools:
+        reign, changed = rollback(
+            Place(symbol, regime),
+            away_from=away_from,
+            actor=ACTOR,
+            reason=reason,
+            now_ms=tools.now_ms(),
+            store=tools.store,
+            shelf=tools.shelf,
+            key=tools.signing_key,
+        )
+    print(f"set {reign.set_id} serves {symbol}/{regime}" + (" again" if changed else " already"))
+
+
+@models.command("retire")
+def models_retire(model_id: str, reason: Reason = "") -> None:
+    """Retire a model that does not serve."""
+    from ml_service.cli.wiring import open_store
+    from ml_service.usecases.retire import retire
+
+    with open_store(load_settings()) as tools:
+        model, changed = retire(model_id, reason=reason, actor=ACTOR, now_ms=tools.now_ms(), store=tools.store)
+    print(f"model {model.model_id} is retired" + ("" if changed else " already"))
+
+
+@models.command("verify")
+def models_verify() -> None:
+    """Check every manifest, signature and file; fails where one is not as it was written."""
+    from ml_service.cli.wiring import open_models
+    from ml_service.usecases.verify_models import verify_models
+
+    counted = {"model": 0, "set": 0}
+    objections = 0
+    with open_models(load_settings()) as tools:
+        for checked in verify_models(store=tools.store, shelf=tools.shelf, key=tools.signing_key):
+            counted[checked.kind] += 1
+            if checked.objection is not None:
+                objections += 1
+                print(f"{checked.kind} {checked.id}: {checked.objection}")
+    print(f"{counted['model']} models and {counted['set']} sets checked, {objections} refused")
+    sys.exit(1 if objections else 0)

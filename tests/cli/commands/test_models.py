@@ -1,0 +1,93 @@
+"""models: listed, shown, promoted, rolled back, retired and verified from the command line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
+from ml_service.adapters.store.schema import upgrade
+from ml_service.settings import load_settings
+from tests.cli.desk import Type, store_of
+from tests.models import Registry, finished
+
+
+@pytest.fixture
+def registry(folder: Path) -> Iterator[Registry]:
+    settings = load_settings()
+    upgrade(settings.database_url)
+    database, store = store_of(settings)
+    yield Registry(store, FolderShelf(folder / "shelf", 1_000_000), key=load_signing_key(folder, None))
+    database.close()
+
+
+def test_models_are_listed_and_shown(typed: Type, registry: Registry) -> None:
+    assert typed("models", "list").out == "no such models\n"
+    record = registry.register("first", finished("first", seeds=[7]))
+    model_id = record.opened().models.members[0].model_id
+
+    listed = typed("models", "list", "--type", "xgboost", "--status", "SHADOW").out
+    shown = json.loads(typed("models", "show", model_id).out)
+
+    assert listed.split() == [model_id, "xgboost", "v1", "BTCUSDT/*", "SHADOW"]
+    assert typed("models", "list", "--symbol", "ETHUSDT").out == "no such models\n"
+    assert (shown["model_id"], shown["manifest"]["seeds"]) == (model_id, [7])
+    assert list(shown["sets"]) == [record.set_id]
+    assert typed("models", "show", "nobody").status == 1
+
+
+def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> None:
+    first, second = registry.register("first").set_id, registry.register("second").set_id
+
+    said = [
+        typed("models", "promote", first).out,
+        typed("models", "promote", "--type", "logistic", "--symbol", "BTCUSDT").out,
+        typed("models", "promote", second).out,
+        typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second, "--reason", "it lost").out,
+        typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second).out,
+    ]
+
+    assert said == [
+        f"set {first} serves BTCUSDT/*\n",
+        f"set {second} serves BTCUSDT/*\n",
+        f"set {second} served BTCUSDT/* already\n",
+        f"set {first} serves BTCUSDT/* again\n",
+        f"set {first} serves BTCUSDT/* already\n",
+    ]
+
+
+def test_a_model_is_retired_unless_it_serves(typed: Type, registry: Registry) -> None:
+    record = registry.register("first")
+    serving, _ = (member.model_id for member in record.opened().models.members)
+    shadow = registry.register("second").opened().models.members[0].model_id
+    registry.promote(record.set_id)
+
+    assert typed("models", "retire", shadow, "--reason", "no use").out == f"model {shadow} is retired\n"
+    assert typed("models", "retire", shadow).out == f"model {shadow} is retired already\n"
+    refused = typed("models", "retire", serving)
+    assert refused.status == 1
+    assert refused.err.startswith("last_active: ")
+
+
+@pytest.mark.parametrize("words", [("promote",), ("promote", "a-set", "--type", "lstm")])
+def test_a_promotion_wants_a_set_or_a_type(typed: Type, words: tuple[str, ...]) -> None:
+    assert typed("models", *words).status == 2
+
+
+def test_everything_that_was_signed_is_verified(typed: Type, registry: Registry, folder: Path) -> None:
+    first = registry.register("first")
+    registry.register("second")
+
+    whole = typed("models", "verify")
+    (folder / "shelf" / first.graph_sha256[:2] / first.graph_sha256).write_bytes(b"First graph")
+    damaged = typed("models", "verify")
+    (folder / "signing.key").write_bytes(b"another key, of somebody else")
+    foreign = typed("models", "verify")
+
+    assert (whole.status, whole.out) == (0, "4 models and 2 sets checked, 0 refused\n")
+    assert damaged.status == 1
+    assert f"set {first.set_id}: file {first.graph_sha256} was changed" in damaged.out
+    assert foreign.status == 1
+    assert foreign.out.count("expected the signature of key") == 6

@@ -1,0 +1,200 @@
+"""Models over HTTP: listed, told, promoted, rolled back, retired; and who served when."""
+
+import time
+from typing import Any
+
+import pytest
+
+from ml_service.domain.models.slots import Place
+from ml_service.web.wire import iso
+from tests.builders import NOW_MS
+from tests.models import Registry, finished
+from tests.web.desk import ADMIN, Desk
+
+ROOT = "/api/v1/learning"
+
+
+@pytest.fixture
+def registry(desk: Desk) -> Registry:
+    use = desk.process.parts
+    return Registry(use.store, use.shelf, time.time_ns() // 1_000_000, use.signing_key)
+
+
+def place_of(user: str) -> dict[str, str]:
+    """Each test has a symbol of its own."""
+    return {"symbol": user.upper().replace("-", ""), "regime": "*"}
+
+
+def registered(registry: Registry, name: str, place: dict[str, str], *types: str, **fields: Any) -> str:
+    own = Place(**place)
+    models = [finished(f"{name} {own.symbol}", kind, own) for kind in types or ("xgboost", "logistic")]
+    return registry.register(f"{name} {own.symbol}", *models, place=own, **fields).set_id
+
+
+def test_models_are_listed_newest_first_and_narrowed(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    registered(registry, "first", place, "xgboost", "lstm")
+    registered(registry, "second", place, "xgboost")
+
+    listed = desk.data("GET", f"{ROOT}/models?symbol={place['symbol']}&limit=2")
+    rest = desk.data("GET", f"{ROOT}/models?symbol={place['symbol']}&limit=2&cursor={listed['next_cursor']}")
+    narrowed = desk.data("GET", f"{ROOT}/models?symbol={place['symbol']}&model_type=lstm&status=SHADOW&regime=*")
+
+    assert (listed["items"][0]["model_type"], listed["items"][0]["version"]) == ("xgboost", 2)
+    assert len(rest["items"]) == 1
+    assert rest["next_cursor"] is None
+    assert [one["model_type"] for one in narrowed["items"]] == ["lstm"]
+    assert {one["status"] for one in listed["items"]} == {"SHADOW"}
+
+
+def test_one_model_tells_its_manifest_lineage_and_service(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    set_id = registered(registry, "first", place, "xgboost")
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id, "reason": "it is time"})
+    model_id = desk.data("GET", f"{ROOT}/sets/{set_id}")["members"][0]["model_id"]
+
+    told = desk.data("GET", f"{ROOT}/models/{model_id}")
+
+    assert told["status"] == "ACTIVE"
+    assert told["manifest"]["data_hash"] == "d" * 8
+    assert told["manifest"]["files"]["onnx"]["sha256"] == told["files"]["onnx"]["sha256"]
+    assert told["refused"] is None
+    assert (told["parent"], told["children"]) == (None, [])
+    (served,) = told["sets"][0]["served"]
+    assert (served["step"], served["reason"], served["until"]) == ("promoted", "it is time", None)
+    desk.problem(404, "GET", f"{ROOT}/models/none-such")
+
+
+def test_a_promotion_serves_at_once_and_a_rollback_brings_the_former_back(
+    desk: Desk, registry: Registry, user: str
+) -> None:
+    place = place_of(user)
+    first, second = (registered(registry, name, place) for name in ("first", "second"))
+
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
+    promoted = desk.admin("POST", f"{ROOT}/models/promote", {"model_type": "logistic", **place})
+    in_view = desk.process.parts.snapshot.view().champion_for(place["symbol"], "volatile", registry.now_ms)
+    back = [desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": second}) for _ in range(2)]
+
+    assert (promoted["set_id"], promoted["changed"], promoted["set"]["version"]) == (second, True, 2)
+    assert in_view is not None
+    assert in_view.set_id == second
+    assert [(one["set_id"], one["step"], one["changed"]) for one in back] == [
+        (first, "rolled_back", True),
+        (first, "rolled_back", False),
+    ]
+    history = desk.data("GET", f"{ROOT}/champions/history?symbol={place['symbol']}")["items"]
+    assert [(one["set_id"], one["step"]) for one in history] == [
+        (first, "rolled_back"),
+        (second, "promoted"),
+        (first, "promoted"),
+    ]
+    champions = desk.data("GET", f"{ROOT}/champions")["items"]
+    assert [one["set_id"] for one in champions if one["symbol"] == place["symbol"]] == [first]
+
+
+def test_a_set_tells_how_it_came_about_and_when_it_served(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    set_id = registered(registry, "first", place, weights={"*": (0.75, 0.25)})
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})
+
+    told = desk.data("GET", f"{ROOT}/sets/{set_id}")
+    listed = desk.data("GET", f"{ROOT}/sets?symbol={place['symbol']}")["items"]
+
+    assert told["weights"] == {"*": [0.75, 0.25]}
+    assert told["provenance"] == {"name": f"first {place['symbol']}"}
+    assert told["rises"] == {"intercept": 0.0, "slope": 1.0}
+    assert [one["step"] for one in told["served"]] == ["promoted"]
+    assert [one["set_id"] for one in listed] == [set_id]
+    desk.problem(404, "GET", f"{ROOT}/sets/none-such")
+
+
+def test_as_of_tells_which_set_served_then(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    first = registered(registry, "first", place)
+    before = iso(registry.now_ms - 10_000)
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
+    now = iso(registry.now_ms + 100_000)
+
+    def model_at(at: str, symbol: str = place["symbol"]) -> Any:
+        return desk.data("GET", f"/api/v1/as-of?user_id={user}&symbol={symbol}&regime=ranging&at={at}")["model"]
+
+    assert model_at(before) is None
+    assert model_at(now, "NOBODY") is None
+    assert model_at(now)["set_id"] == first
+    assert [one["type"] for one in model_at(now)["set"]["members"]] == ["xgboost", "logistic"]
+
+
+def test_a_set_did_not_serve_after_it_had_expired(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    expires_ms = registry.now_ms + 60_000
+    set_id = registered(registry, "first", place, expires_at_ms=expires_ms)
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})
+
+    served = [
+        desk.data("GET", f"/api/v1/as-of?user_id={user}&symbol={place['symbol']}&at={iso(at)}")["model"]
+        for at in (expires_ms - 1, expires_ms)
+    ]
+
+    assert served[0]["set_id"] == set_id
+    assert served[1] is None
+
+
+def test_a_shadow_is_retired_and_a_serving_model_is_not(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    serving = registered(registry, "first", place, "xgboost")
+    shadow = registered(registry, "second", place, "xgboost")
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": serving})
+    ids = [desk.data("GET", f"{ROOT}/sets/{one}")["members"][0]["model_id"] for one in (serving, shadow)]
+
+    refused = desk.problem(409, "POST", f"{ROOT}/models/{ids[0]}/retire", {}, ADMIN)
+    retired = desk.admin("POST", f"{ROOT}/models/{ids[1]}/retire", {"reason": "no use"})
+
+    assert refused["code"] == "last_active"
+    assert (retired["status"], retired["reason"], retired["changed"]) == ("RETIRED", "no use", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "action", "body"),
+    [
+        (404, "not_found", "promote", {"set_id": "none-such"}),
+        (404, "not_found", "promote", {"model_type": "xgboost", "symbol": "NOBODY"}),
+        (400, "invalid_input", "promote", {}),
+        (400, "invalid_input", "promote", {"set_id": "a", "model_type": "lstm"}),
+        (400, "invalid_input", "promote", {"set_id": "../../etc/passwd"}),
+        (400, "invalid_input", "promote", {"model_type": "lstm", "regime": "stormy"}),
+        (404, "not_found", "rollback", {"symbol": "NOBODY"}),
+        (400, "invalid_input", "rollback", {"symbol": 5}),
+    ],
+)
+def test_what_cannot_be_done_is_said(desk: Desk, status: int, code: str, action: str, body: Any) -> None:
+    assert desk.problem(status, "POST", f"{ROOT}/models/{action}", body, ADMIN)["code"] == code
+
+
+@pytest.mark.parametrize("path", ["promote", "rollback", "m-1/retire"])
+def test_only_the_operator_changes_models(desk: Desk, path: str) -> None:
+    desk.problem(403, "POST", f"{ROOT}/models/{path}", {"set_id": "s"})
+
+
+@pytest.mark.parametrize(
+    "query", ["status=SLEEPING", "limit=0", "regime=stormy", "model_type=XG%20B", "cursor=x", "a=1"]
+)
+def test_a_list_refuses_what_it_does_not_understand(desk: Desk, query: str) -> None:
+    desk.problem(400, "GET", f"{ROOT}/models?{query}")
+
+
+def test_a_damaged_candidate_is_refused_and_the_champion_stays(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    first, second = (registered(registry, name, place) for name in ("first", "second"))
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
+    graph = desk.data("GET", f"{ROOT}/sets/{second}")["graph_sha256"]
+    registry.shelf.drop(graph)
+
+    refused = desk.problem(422, "POST", f"{ROOT}/models/promote", {"set_id": second}, ADMIN)
+
+    assert refused["code"] == "model_refused"
+    assert graph in refused["error"]
+    view = desk.process.parts.snapshot.view()
+    served = view.champion_for(place["symbol"], None, NOW_MS)
+    assert served is not None
+    assert served.set_id == first
