@@ -545,6 +545,9 @@ class Forecaster(Protocol):
 
 
 class ShelvedGraphs(Protocol):
+    def try_out(self, models: ModelSet) -> Graph:
+        """Its graph, run once; `ModelRefused` where it is not there or does not run as the set says."""
+
     def figures(self, models: ModelSet, windows: Sequence[Window]) -> list[Figures]:
         """Of any set whose graph still lies on the shelf; `ModelRefused` otherwise."""
 
