@@ -1,4 +1,4 @@
-"""What the serving benchmark compares with: the same service without recording, and an empty Flask view."""
+"""What the benchmarks compare with: the same service without recording, one that forgets figures, an empty view."""
 
 from collections.abc import Sequence
 
@@ -17,6 +17,17 @@ def create_recorded() -> Flask:
 def create_unrecorded() -> Flask:
     app = create_recorded()
     app.extensions["parts"].recorder = NoRecorder()
+    return app
+
+
+def create_remembering() -> Flask:
+    return create_recorded()
+
+
+def create_forgetful() -> Flask:
+    """Runs the graph for every request."""
+    app = create_recorded()
+    app.extensions["parts"].forecaster._known = Nothing()
     return app
 
 
@@ -47,6 +58,13 @@ class NoRecorder:
 
     def keep(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Receipt]:
         raise AssertionError("this benchmark sends no outcomes")
+
+
+class Nothing(dict[object, object]):
+    """Never knows what it was told."""
+
+    def update(self, *told: object, **named: object) -> None:
+        return None
 
 
 if __name__ == "__main__":

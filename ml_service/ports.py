@@ -21,13 +21,16 @@ from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, Stream
 from ml_service.domain.market.episodes import Episode, Judged
 from ml_service.domain.market.feature_rows import FeatureRow
+from ml_service.domain.market.row_windows import Window
 from ml_service.domain.models.champions import Reign
 from ml_service.domain.models.record import ModelRecord, SetRecord
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place, Slot, Status
+from ml_service.domain.models.speaking import Figures, Question, Serving
 from ml_service.domain.outcomes import Match, Outcome, OutcomeWithMarks, Receipt, StoredOutcome
 from ml_service.domain.performance.tally import Counted, Cut, Sheet, Tallies
 from ml_service.domain.performance.trade import ClosedTrade
-from ml_service.domain.types import Decision, Kill, RecordedDecision, Thresholds
+from ml_service.domain.types import Decision, Kill, ModelStatus, RecordedDecision, Thresholds
 from ml_service.domain.view import Changes, View
 from ml_service.domain.what_if import KnownResult, OpenSignal
 from ml_service.features.schema import Schema
@@ -381,6 +384,9 @@ class Market(Protocol):
     ) -> Iterator[Candles]: ...
     def latest(self, stream: Stream, count: int) -> Candles: ...
     def feature_row(self, stream: Stream, opened_at_ms: int, set_id: str) -> FeatureRow | None: ...
+    def window(self, row: FeatureRow, count: int) -> Window:
+        """The rows of so many bars up to that one's, as they stood when it was made."""
+
     def schemas(self) -> Sequence[SeenSchema]:
         """Every schema that a stored row was made under, the oldest first."""
 
@@ -531,6 +537,22 @@ class Graph(Protocol):
 
     def run(self, rows: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """[batch, row, feature] → its outputs by name."""
+
+
+class Forecaster(Protocol):
+    """The champions whose graphs are open in this process."""
+
+    def serving(self) -> Serving: ...
+    def figures(self, view: View, questions: Sequence[Question]) -> list[Figures | ModelStatus]:
+        """One run of each set's graph for all of its rows. Never raises: where there are no figures, why."""
+
+
+class ShelvedGraphs(Protocol):
+    def try_out(self, models: ModelSet) -> Graph:
+        """Its graph, run once; `ModelRefused` where it is not there or does not run as the set says."""
+
+    def figures(self, models: ModelSet, windows: Sequence[Window]) -> list[Figures]:
+        """Of any set whose graph still lies on the shelf; `ModelRefused` otherwise."""
 
 
 OpenGraph = Callable[[bytes], Graph]

@@ -19,6 +19,7 @@ from ml_service.usecases.promote import promote
 from ml_service.usecases.register_models import register_models
 from ml_service.usecases.rollback import rollback
 from tests.builders import NOW_MS
+from tests.learning.members import set_graph
 
 KEY = SigningKey(b"a key for tests, long enough")
 FOREIGN_KEY = SigningKey(b"another key, of somebody else")
@@ -135,9 +136,10 @@ class Registry:
     def register(self, name: str, *models: Finished, expires_at_ms: int | None = None, **fields: Any) -> SetRecord:
         """Each a moment after the one before."""
         self.now_ms += 1_000
+        made = finished_set(name, *models, **fields)
         return register_models(
-            finished_set(name, *models, **fields),
-            graph=f"{name} graph".encode(),
+            made,
+            graph=set_graph(name, len(made.models), made.rows_back),
             distance_max=9.0,
             expires_at_ms=expires_at_ms,
             actor="tester",

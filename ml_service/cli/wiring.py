@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.adapters.rollups.local import LocalRollups
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.shelf.folder import FolderShelf
@@ -73,6 +74,10 @@ def open_market(settings: Settings) -> Iterator[SqlMarket]:
         yield SqlMarket(database)
     finally:
         database.close()
+
+
+def open_graphs(settings: Settings) -> ShelvedGraphs:
+    return ShelvedGraphs(FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max))
 
 
 @dataclass(frozen=True, slots=True)

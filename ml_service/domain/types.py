@@ -86,6 +86,24 @@ class Forecast:
     """Of the row from those the models were trained on."""
 
 
+ModelStatus = Literal[
+    "ok",
+    "not_asked",
+    "none",
+    "loading",
+    "refused",
+    "expired",
+    "no_features",
+    "stale_features",
+    "foreign_schema",
+    "window_missing",
+    "failed",
+    "out_of_domain",
+    "no_figures",
+]
+"""What came of asking the models. not_asked: the gate refused before anybody was; none: nobody is there for the symbol;
+failed: the graph ended in an error; the others say it themselves."""
+
 ReasonVerdict = Literal["pass", "fail", "none"]
 
 
@@ -122,6 +140,8 @@ class Decision:
     thresholds: Thresholds
     settings_hash: str
     forecast: Forecast | None = None
+    model_status: ModelStatus = "none"
+    """What came of asking the models."""
     features: FeaturesUsed | None = None
     """None: there were no candles of its symbol."""
     killed: bool = False

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ml_service.domain.exploration import with_exploration
-from ml_service.domain.gate import decide
+from ml_service.domain.gate import SIDES, decide
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
-from ml_service.domain.types import Decision, Kept, Reason, RecordedDecision, Signal, Verdict
+from ml_service.domain.market.feature_rows import FeaturesUsed
+from ml_service.domain.models.ensemble import forecast
+from ml_service.domain.models.speaking import Figures, Question, question
+from ml_service.domain.types import Decision, Forecast, Kept, ModelStatus, Reason, RecordedDecision, Signal, Verdict
 from ml_service.domain.view import View
-from ml_service.ports import Recorder, Snapshot
+from ml_service.ports import Forecaster, Recorder, Snapshot
 
 DATABASE_AWAY = "database_away"
 UNRECORDED = "unrecorded"
@@ -45,6 +48,7 @@ def evaluate(
     asked: Sequence[Asked],
     *,
     snapshot: Snapshot,
+    forecaster: Forecaster,
     recorder: Recorder,
     clock: Clock,
     entropy: Callable[[int], bytes],
@@ -53,9 +57,51 @@ def evaluate(
     view = snapshot.view()
     stale = snapshot.is_stale()
     age_ms = snapshot.age_ms() if stale else 0
-    decisions = [judged(user_id, one, view, clock, entropy, age_ms if stale else None) for one in asked]
+    heard = told_by_models(user_id, asked, view, clock.now_ms, forecaster)
+    decisions = [
+        judged(user_id, one, view, clock, entropy, age_ms if stale else None, told)
+        for one, told in zip(asked, heard, strict=True)
+    ]
     recorded = recorder.record(decisions, wait_ms, clock.remaining_ms())
     return [answered(decision, told) for decision, told in zip(decisions, recorded, strict=True)]
+
+
+class Heard(NamedTuple):
+    """The feature row of a signal, and what the models said of it."""
+
+    features: FeaturesUsed | None
+    forecast: Forecast | None
+    status: ModelStatus
+
+
+def told_by_models(
+    user_id: str, asked: Sequence[Asked], view: View, now_ms: int, forecaster: Forecaster
+) -> list[Heard]:
+    """One run of each set for all signals together; none for what the gate refuses unheard."""
+    serving, killed = forecaster.serving(), view.killed(user_id)
+    rows = [view.features_for(one.signal.symbol, now_ms) for one in asked]
+    questions = [
+        question(serving, one.signal.symbol, row, now_ms) if is_judged(one.signal, killed) else "not_asked"
+        for one, row in zip(asked, rows, strict=True)
+    ]
+    put = [one for one in questions if isinstance(one, Question)]
+    figures = iter(forecaster.figures(view, put) if put else ())
+    return [
+        heard(one.signal, row, asking, next(figures)) if isinstance(asking, Question) else Heard(row, None, asking)
+        for one, row, asking in zip(asked, rows, questions, strict=True)
+    ]
+
+
+def is_judged(signal: Signal, killed: bool) -> bool:
+    return signal.action in SIDES and (signal.reduce_only or not killed)
+
+
+def heard(signal: Signal, row: FeaturesUsed | None, asking: Question, figures: Figures | ModelStatus) -> Heard:
+    assert signal.action in SIDES
+    if not isinstance(figures, Figures):
+        return Heard(row, None, figures)
+    told = forecast(asking.models, figures.rises, figures.distance, signal.action, asking.features.regime)
+    return Heard(row, told, "ok") if isinstance(told, Forecast) else Heard(row, None, told)
 
 
 def judged(
@@ -65,6 +111,7 @@ def judged(
     clock: Clock,
     entropy: Callable[[int], bytes],
     stale_for_ms: int | None,
+    told: Heard,
 ) -> Decision:
     thresholds = view.thresholds_for(user_id, asked.signal.symbol)
     killed = view.killed(user_id)
@@ -74,10 +121,12 @@ def judged(
         named_by_caller=asked.decision_id is not None,
         evaluated_at_ms=clock.now_ms,
         signal=asked.signal,
-        verdict=decide(asked.signal, thresholds.values, view.policy, killed=killed),
+        verdict=decide(asked.signal, thresholds.values, view.policy, forecast=told.forecast, killed=killed),
         thresholds=thresholds,
         settings_hash=view.settings_hash,
-        features=view.features_for(asked.signal.symbol, clock.now_ms),
+        forecast=told.forecast,
+        model_status=told.status,
+        features=told.features,
         killed=killed,
         degraded=() if stale_for_ms is None else (DATABASE_AWAY,),
         snapshot_age_ms=stale_for_ms or 0,
@@ -108,6 +157,7 @@ def turned_away(user_id: str, asked: Asked, view: View, clock: Clock, entropy: C
         verdict=Verdict("abstain", "overloaded", (Reason("overloaded", "none"),)),
         thresholds=view.thresholds_for(user_id, asked.signal.symbol),
         settings_hash=view.settings_hash,
+        model_status="not_asked",
         degraded=(UNRECORDED,),
         processing_us=clock.elapsed_us(),
     )

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ml_service.domain.exploration import share_from, with_exploration
-from ml_service.domain.gate import decide
+from ml_service.domain.gate import SIDES, decide
+from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.telling_again import differences, from_figures, told_again
 from ml_service.domain.thresholds import bounded, policy_from
-from ml_service.domain.types import Decision, GatePolicy, Verdict
+from ml_service.domain.types import Decision, Forecast, GatePolicy, Verdict
 from ml_service.domain.view import default_thresholds
-from ml_service.errors import NotFound
-from ml_service.ports import Reading, Store
+from ml_service.errors import ModelRefused, NotFound
+from ml_service.ports import Market, Reading, ShelvedGraphs, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +32,95 @@ class Rules(NamedTuple):
     exploration: float
 
 
+class Known(NamedTuple):
+    """What other decisions of the same replay have read."""
+
+    rules: dict[str, Rules | None]
+    sets: dict[str, SetRecord | None]
+
+
 def replay_one(user_id: str, decision_id: str, *, store: Store) -> Replayed:
     with store.read() as reading:
         decision = reading.decision(user_id, decision_id)
         if decision is None:
             raise NotFound(f"no decision {decision_id!r} of this user")
-        return again(decision, reading.is_untouched(decision), reading, {})
+        return again(decision, reading.is_untouched(decision), reading, Known({}, {}))
 
 
-def replay_between(since_ms: int, until_ms: int, *, store: Store) -> Iterator[Replayed]:
-    known: dict[str, Rules | None] = {}
+def replay_between(
+    since_ms: int, until_ms: int, *, store: Store, graphs: ShelvedGraphs | None = None, market: Market | None = None
+) -> Iterator[Replayed]:
+    """With the graphs and the market's rows, the models are asked again as well."""
+    known = Known({}, {})
     with store.read() as reading:
         for decision, untouched in reading.decisions_between(since_ms, until_ms):
-            yield again(decision, untouched, reading, known)
+            replayed = again(decision, untouched, reading, known)
+            if graphs is not None and market is not None and decision.forecast is not None:
+                asked = asked_again(decision, decision.forecast, reading, known, graphs, market)
+                replayed = replace(replayed, differences=(*replayed.differences, *asked))
+            yield replayed
 
 
-def again(decision: Decision, untouched: bool, reading: Reading, known: dict[str, Rules | None]) -> Replayed:
-    differences = [] if untouched else ["the row was changed after it was written"]
-    rules = rules_of(decision.settings_hash, reading, known)
+def again(decision: Decision, untouched: bool, reading: Reading, known: Known) -> Replayed:
+    found = [] if untouched else ["the row was changed after it was written"]
+    if decision.forecast is not None and decision.forecast.members:
+        found += spoken_again(decision, decision.forecast, reading, known)
+    rules = rules_of(decision.settings_hash, reading, known.rules)
     if rules is None:
-        differences.append(f"no settings document {decision.settings_hash}")
-        return Replayed(decision, tuple(differences))
+        found.append(f"no settings document {decision.settings_hash}")
+        return Replayed(decision, tuple(found))
     values = revision_values(decision, rules.policy, reading)
     if values is None:
-        differences.append(
-            f"no revision {decision.thresholds.revision} of the thresholds for {decision.thresholds.symbol}"
-        )
-        return Replayed(decision, tuple(differences))
+        found.append(f"no revision {decision.thresholds.revision} of the thresholds for {decision.thresholds.symbol}")
+        return Replayed(decision, tuple(found))
     if dict(values) != dict(decision.thresholds.values):
-        differences.append(f"thresholds: recorded {dict(decision.thresholds.values)}, now {dict(values)}")
+        found.append(f"thresholds: recorded {dict(decision.thresholds.values)}, now {dict(values)}")
     verdict = verdict_under(rules, values, decision)
     if verdict != decision.verdict:
-        differences.append(
+        found.append(
             f"verdict: recorded {decision.verdict.decision} ({decision.verdict.code}),"
             f" now {verdict.decision} ({verdict.code})"
         )
-    return Replayed(decision, tuple(differences))
+    return Replayed(decision, tuple(found))
+
+
+def spoken_again(decision: Decision, recorded: Forecast, reading: Reading, known: Known) -> list[str]:
+    """The rule of the ensemble, on the members' figures as they were recorded."""
+    trade = decision.signal.action
+    assert trade in SIDES
+    try:
+        record = set_of(recorded.model_id, reading, known)
+        if record is None:
+            return [f"no set {recorded.model_id}"]
+        return differences(recorded, told_again(record.opened().models, recorded, trade))
+    except ModelRefused as error:
+        return [str(error)]
+
+
+def asked_again(
+    decision: Decision, recorded: Forecast, reading: Reading, known: Known, graphs: ShelvedGraphs, market: Market
+) -> list[str]:
+    """The graph itself, on the rows as they are stored. What has been pruned since is no difference."""
+    trade, used, record = decision.signal.action, decision.features, set_of(recorded.model_id, reading, known)
+    if record is None or record.archived_at_ms is not None or used is None or not recorded.members:
+        return []
+    row = market.feature_row(used.stream, used.opened_at_ms, used.set_id)
+    if row is None:
+        return []
+    assert trade in SIDES
+    try:
+        models = record.opened().models
+        (figures,) = graphs.figures(models, [market.window(row, models.rows_back)])
+    except ModelRefused as error:
+        return [f"asked again: {error}"]
+    now = from_figures(models, recorded, trade, figures)
+    return [f"asked again: {difference}" for difference in differences(recorded, now)]
+
+
+def set_of(set_id: str, reading: Reading, known: Known) -> SetRecord | None:
+    if set_id not in known.sets:
+        known.sets[set_id] = reading.model_set(set_id)
+    return known.sets[set_id]
 
 
 def rules_of(settings_hash: str, reading: Reading, known: dict[str, Rules | None]) -> Rules | None:

@@ -11,7 +11,19 @@ from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.types import GatePolicy
-from ml_service.ports import ExportFiles, IdempotencyKeys, KillFile, Market, Recorder, Rollups, Shelf, Snapshot, Store
+from ml_service.ports import (
+    ExportFiles,
+    Forecaster,
+    IdempotencyKeys,
+    KillFile,
+    Market,
+    Recorder,
+    Rollups,
+    Shelf,
+    ShelvedGraphs,
+    Snapshot,
+    Store,
+)
 from ml_service.usecases.take_candles import LiveFeatures
 from ml_service.web.body_deadline import BodyDeadline
 from ml_service.web.lanes import Lanes
@@ -24,7 +36,7 @@ class RateLimiter(Protocol):
 
 class Telemetry(Protocol):
     def answered(self, route: str, method: str, status: int, seconds: float) -> None: ...
-    def decided(self, decision: str, code: str, kept: str) -> None: ...
+    def decided(self, decision: str, code: str, kept: str, model_status: str) -> None: ...
     def reported(self, status: str, kept: str) -> None: ...
     def shed(self, lane: str) -> None: ...
     def line(self, fields: dict[str, Any]) -> None: ...
@@ -55,6 +67,8 @@ class Parts:
     exports: ExportFiles
     recorder: Recorder
     snapshot: Snapshot
+    forecaster: Forecaster
+    graphs: ShelvedGraphs
     kill_file: KillFile
     lanes: Lanes
     body_deadline: BodyDeadline

@@ -12,6 +12,8 @@ from typing import Any
 from ml_service import VERSION
 from ml_service.adapters.entropy import Entropy
 from ml_service.adapters.exports.files import LocalExports
+from ml_service.adapters.inference.live import LiveForecaster
+from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.adapters.keys_file import read_keys
 from ml_service.adapters.kill_file import LocalKillFile
 from ml_service.adapters.local_copy import LocalCopy
@@ -101,6 +103,16 @@ class WebProcess:
             patience(settings),
             on_trouble=self._trouble,
         )
+        self._signing_key = load_signing_key(folder, settings.security.signing_key)
+        self._shelf = FolderShelf(folder / "shelf", settings.models.file_bytes_max)
+        self._forecaster = LiveForecaster(
+            view=self._snapshot.view,
+            files=self._shelf,
+            key=self._signing_key,
+            market=self._market,
+            alert=self._trouble,
+            ran=self._telemetry.ran,
+        )
         self._durability: tuple[str, ...] | None = None
         self._undocumented: dict[str, dict[str, Any] | None] = {settings.hash: settings.document()}
         """Settings by hash that the database has not got yet; None once it has."""
@@ -110,6 +122,7 @@ class WebProcess:
 
     def start(self) -> None:
         self._snapshot.start()
+        self._forecaster.start()
         keys = [key for key in self._snapshot.view().keys.values() if key.is_live(self.parts.now_ms())]
         flaws = unsafe_start(self.settings, len(keys) + len(self.parts.live.seeded_keys))
         if flaws:
@@ -126,6 +139,7 @@ class WebProcess:
         self._stop.set()
         self.parts.body_deadline.close()
         self._recorder.close()
+        self._forecaster.stop()
         self._snapshot.stop()
         self._rollups.close()
         self._market_database.close()
@@ -138,13 +152,15 @@ class WebProcess:
         return Parts(
             store=self._store,
             market=self._market,
-            shelf=FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max),
-            signing_key=load_signing_key(settings.data_dir, settings.security.signing_key),
+            shelf=self._shelf,
+            signing_key=self._signing_key,
             live_features=LiveFeatures(),
             rollups=self._rollups,
             exports=LocalExports(settings.data_dir),
             recorder=self._recorder,
             snapshot=self._snapshot,
+            forecaster=self._forecaster,
+            graphs=ShelvedGraphs(self._shelf),
             kill_file=self._kill_file,
             lanes=Lanes(lane_sizes(settings)),
             body_deadline=BodyDeadline(
@@ -198,6 +214,7 @@ class WebProcess:
                 # Logged where it was found; the running settings stay.
                 self._reload_here()
         try:
+            self._metrics.champions.set(len(self._forecaster.serving().models))
             self._metrics.journal_rows.set(self._recorder.waiting_rows())
             view = self._snapshot.view()
             settle(view, store=self._store, kill_file=self._kill_file)
@@ -265,6 +282,9 @@ class WebProcess:
             degraded.append("journal_waiting")
         if self._durability:
             degraded.append("durability")
+        champions = self._forecaster.health()
+        if any(one["refused"] for one in champions):
+            degraded.append("champion_refused")
         view = self._snapshot.view()
         return {
             "status": "degraded" if degraded else "ok",
@@ -277,6 +297,7 @@ class WebProcess:
             "journal_rows": rows,
             "durability": list(self._durability or ()),
             "kill_switch": view.killed("*"),
+            "champions": champions,
             "database": "sqlite" if self.settings.is_embedded else "postgresql",
             "process": os.getpid(),
         }

@@ -1,10 +1,14 @@
 """Small members for tests: graphs whose figures are known without a training library."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from ml_service.domain.models.distance import nearness
+from ml_service.learning.merge import Part, merged
 
 FEATURES = 25
 
@@ -55,6 +59,13 @@ def model_bytes(nodes, constants, rows_back: int = 1, opset: int = 18, domains=(
     made: onnx.ModelProto = helper.make_model(graph, opset_imports=imports, functions=functions, ir_version=10)
     content: bytes = made.SerializeToString()
     return content
+
+
+def set_graph(name: str, members: int, rows_back: int = 1) -> bytes:
+    """A graph of so many members that runs; of another name, it is another one."""
+    odds = int.from_bytes(sha256(name.encode()).digest()[:2]) / 65_536
+    parts = [Part(linear_member(axis(0, 0.0), odds + number, rows_back), rows_back) for number in range(members)]
+    return merged(parts, nearness(np.zeros((2, FEATURES), np.float32)))
 
 
 def axis(place: int, value: float = 1.0) -> list[float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ml_service.adapters.inference.none import NoForecaster
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.sql import SqlStore
@@ -49,6 +50,7 @@ def ask(*asked: Asked, snapshot: Still, recorder: Recorder, at_ms: int = NOW_MS)
         "ada",
         asked,
         snapshot=snapshot,
+        forecaster=NoForecaster(),
         recorder=recorder,
         clock=Clock(at_ms, lambda: 250),
         entropy=bytes,

@@ -13,6 +13,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import ModelFilter
 from ml_service.usecases.register_models import begin_training, fail_training, register_models
 from tests.builders import NOW_MS
+from tests.learning.members import set_graph
 from tests.models import FOREIGN_KEY, KEY, PLACE, Registry, finished, finished_set
 from tests.usecases.facts import audited, published
 
@@ -28,7 +29,7 @@ def test_models_become_shadows_of_the_next_version_and_a_set(registry: Registry)
     assert (first.version, second.version) == (1, 2)
     assert models.expires_at_ms == NOW_MS + 10**9
     assert registry.statuses(second) == {"xgboost": "SHADOW", "logistic": "SHADOW"}
-    assert registry.shelf.read(models.graph_sha256) == b"second graph"
+    assert registry.shelf.read(models.graph_sha256) == set_graph("second", 2)
     KEY.verify(second.signed)
 
 

@@ -1,5 +1,7 @@
 """Replay: what was decided comes out the same again, or its difference is named."""
 
+from dataclasses import replace
+from math import nan
 from typing import Any
 
 import orjson
@@ -12,11 +14,14 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.gate import decide
-from ml_service.domain.types import Forecast, Signal
+from ml_service.domain.models.ensemble import forecast
+from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.types import Forecast, Signal, Trade
 from ml_service.errors import NotFound
 from ml_service.settings.sections import AdaptationSettings
 from ml_service.usecases.replay import replay_between, replay_one
 from tests.builders import HASH, NOW_MS, SETTINGS, decision, drawn, policy, rejected, signal, taken, thresholds, values
+from tests.models import model_record, model_set, set_record, sha256
 
 
 @pytest.fixture
@@ -223,3 +228,67 @@ def test_a_decision_of_another_user_is_not_found(embedded: Database, store: SqlS
 
     with pytest.raises(NotFound):
         replay_one("bob", "d-1", store=store)
+
+
+# ---- what the models said
+
+
+MODELS = model_set(
+    member_ids=("m-1", "m-2"), weights={"*": (0.4, 0.6), "volatile": (0.9, 0.1)}, graph_sha256=sha256("graph")
+)
+
+
+def forecasts(store: SqlStore, embedded: Database, *, models: ModelSet = MODELS) -> list[Forecast]:
+    """Of every side and regime, recorded, with the set behind them."""
+    with store.begin() as tx:
+        for number, name in enumerate(("m-1", "m-2")):
+            tx.save_model(model_record(name, version=number + 1))
+        tx.save_set(set_record(models))
+    made = []
+    for number in range(40):
+        side: Trade = "BUY" if number % 2 else "SELL"
+        rises = (0.3 + number / 97, nan if number % 5 == 0 else 0.9 - number / 89)
+        told = forecast(MODELS, rises, 1.0 + number / 7, side, "volatile" if number % 3 else None)
+        assert isinstance(told, Forecast)
+        made.append(told)
+        given = signal(side, confidence=0.9)
+        verdict = decide(given, values(), policy(), forecast=told)
+        write(embedded, decision(f"d-{number}", judged=given, forecast=told, model_status="ok", verdict=verdict))
+    return made
+
+
+def test_the_ensemble_comes_out_the_same_from_what_its_members_said(embedded: Database, store: SqlStore) -> None:
+    made = forecasts(store, embedded)
+
+    replayed = {one.decision.decision_id: one for one in replay_between(NOW_MS, NOW_MS + 1, store=store)}
+
+    assert [replayed[f"d-{number}"].decision.forecast for number in range(40)] == made
+    assert [one.differences for one in replayed.values()] == [()] * 40
+
+
+def test_a_set_that_weighs_otherwise_than_the_one_that_spoke_is_named(embedded: Database, store: SqlStore) -> None:
+    forecasts(store, embedded, models=replace(MODELS, weights={"*": (0.5, 0.5)}))
+
+    assert differences(store, "d-1").startswith("forecast: recorded 0.")
+
+
+def test_a_member_s_figure_that_was_forged_is_named(embedded: Database, store: SqlStore) -> None:
+    forecasts(store, embedded)
+    with store.read() as reading:
+        found = reading.decision("ada", "d-1")
+    assert found is not None
+    result = orjson.loads(decision_row(found)["result"])
+    result["model"]["members"][0][2] = 0.999
+    forge(embedded, "d-1", result=orjson.dumps(result).decode())
+
+    assert differences(store, "d-1").startswith("forecast: recorded")
+
+
+def test_a_set_that_is_gone_is_named(embedded: Database, store: SqlStore) -> None:
+    told = forecast(MODELS, (0.6, 0.7), 1.0, "BUY", None)
+    assert isinstance(told, Forecast)
+    given = signal(confidence=0.9)
+    verdict = decide(given, values(), policy(), forecast=told)
+    write(embedded, decision(judged=given, forecast=told, model_status="ok", verdict=verdict))
+
+    assert differences(store) == "no set s-1"

@@ -6,6 +6,7 @@ import pytest
 
 from ml_service.domain.models.slots import Place
 from ml_service.errors import Conflict, ModelRefused, NotFound
+from tests.learning.members import set_graph
 from tests.models import PLACE, Registry
 from tests.usecases.facts import audited, published
 
@@ -26,7 +27,7 @@ def test_the_former_set_serves_again_byte_for_byte(registry: Registry) -> None:
         told = reading.changes_since("", -1)
     assert told is not None
     assert told.champions == (first.opened(),)
-    assert registry.shelf.read(told.champions[0].models.graph_sha256) == before == b"first graph"
+    assert registry.shelf.read(told.champions[0].models.graph_sha256) == before == set_graph("first", 2)
     (event,) = published(registry.store, "model.rolled_back")
     assert (event["set_id"], event["former_set_id"]) == (first.set_id, second.set_id)
     assert [entry.details["former"] for entry in audited(registry.store, "model.rolled_back")] == [second.set_id]

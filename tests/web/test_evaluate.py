@@ -36,6 +36,7 @@ FIELDS = {
     "thresholds_symbol",
     "reasons",
     "model",
+    "model_status",
     "regime",
     "features",
     "degraded",

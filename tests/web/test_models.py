@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from ml_service.adapters.inference.graph import open_graph
+from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.domain.models.slots import Place
 from ml_service.web.wire import iso
 from tests.builders import NOW_MS
+from tests.learning.members import set_graph
 from tests.models import Registry, finished
 from tests.web.desk import ADMIN, Desk
 
@@ -198,3 +201,18 @@ def test_a_damaged_candidate_is_refused_and_the_champion_stays(desk: Desk, regis
     served = view.champion_for(place["symbol"], None, NOW_MS)
     assert served is not None
     assert served.set_id == first
+
+
+def test_a_set_whose_graph_does_not_run_is_not_promoted(desk: Desk, registry: Registry, user: str) -> None:
+    """Its file is whole and signed; only trying tells that it is made for other rows."""
+    set_id = registered(registry, "blind", place_of(user), rows_back=3)
+    process = desk.process
+    graph = set_graph("blind, of one row", 2)
+    process.parts.graphs = ShelvedGraphs(process._shelf, lambda content: open_graph(graph))
+    try:
+        refused = desk.problem(422, "POST", f"{ROOT}/models/promote", {"set_id": set_id}, ADMIN)
+    finally:
+        process.parts.graphs = ShelvedGraphs(process._shelf)
+
+    assert "does not run on rows of (3, 25)" in refused["error"]
+    assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["changed"] is True

@@ -7,10 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_service.adapters.inference.contents import check_contents
+from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.models.speaking import Figures
 from ml_service.errors import ModelRefused
+from ml_service.features.schema import SCHEMA
 
 BYTES_MAX = 256 << 20
-ROWS, CPU = "rows", "CPUExecutionProvider"
+ROWS, RISES, DISTANCE = "rows", "rises", "distance"
+CPU = "CPUExecutionProvider"
 
 
 class OnnxGraph:
@@ -57,3 +61,26 @@ def options() -> Any:
     made.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     made.log_severity_level = 3
     return made
+
+
+def figures_of(graph: OnnxGraph, windows: NDArray[np.float32]) -> list[Figures]:
+    """Of the graph of a set: [question, row, feature]."""
+    told = graph.run(windows)
+    return [
+        Figures(tuple(rises), distance)
+        for rises, distance in zip(told[RISES].tolist(), told[DISTANCE].tolist(), strict=True)
+    ]
+
+
+def tried(graph: OnnxGraph, models: ModelSet) -> OnnxGraph:
+    """Run once, so that the first decision does not pay for it: two rows of which nothing is known."""
+    rows = np.full((2, models.rows_back, len(SCHEMA.names)), np.nan, np.float32)
+    try:
+        told = graph.run(rows)
+    except Exception as error:
+        raise ModelRefused(f"the graph does not run on rows of {rows.shape[1:]}: {error}") from error
+    shapes = {name: values.shape for name, values in told.items()}
+    expected = {RISES: (2, len(models.members)), DISTANCE: (2,)}
+    if shapes != expected:
+        raise ModelRefused(f"the graph's outputs: expected {expected}, found {shapes}")
+    return graph

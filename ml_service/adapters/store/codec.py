@@ -12,7 +12,17 @@ from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.feature_rows import FeaturesUsed
 from ml_service.domain.outcomes import Outcome, StoredOutcome
 from ml_service.domain.parameters import PARAMETERS
-from ml_service.domain.types import Decision, Forecast, Reason, ReasonVerdict, Signal, Thresholds, Verdict
+from ml_service.domain.types import (
+    Decision,
+    Forecast,
+    MemberFigure,
+    ModelStatus,
+    Reason,
+    ReasonVerdict,
+    Signal,
+    Thresholds,
+    Verdict,
+)
 
 Row = Mapping[Any, Any]
 """A row as SQLAlchemy hands it out, or a dictionary of the same form."""
@@ -144,10 +154,40 @@ def result_document(decision: Decision) -> dict[str, Any]:
         document["named"] = True
     if decision.killed:
         document["killed"] = True
+    forecast = decision.forecast
+    if forecast is not None and forecast.members:
+        document["model"] = {
+            "members": [list(member) for member in forecast.members],
+            "disagreement": forecast.disagreement,
+            "distance": forecast.distance,
+        }
+    if decision.model_status != usual_status(forecast):
+        document["model_status"] = decision.model_status
     if decision.degraded:
         document["degraded"] = decision.degraded
         document["snapshot_age_ms"] = decision.snapshot_age_ms
     return document
+
+
+def usual_status(forecast: Forecast | None) -> ModelStatus:
+    """What goes without saying."""
+    return "ok" if forecast is not None else "none"
+
+
+def forecast_from(row: Row, result: dict[str, Any]) -> Forecast | None:
+    """Those of earlier versions name no members."""
+    if row["model_id"] is None:
+        return None
+    told = result.get("model", {})
+    return Forecast(
+        probability=row["probability"],
+        model_id=row["model_id"],
+        version=row["model_version"],
+        regime=row["regime"],
+        members=tuple([MemberFigure(*member) for member in told.get("members", ())]),
+        disagreement=told.get("disagreement"),
+        distance=told.get("distance"),
+    )
 
 
 def reasons_from(result: dict[str, Any], signal: Signal, forecast: Forecast | None) -> tuple[Reason, ...]:
@@ -166,9 +206,7 @@ def reasons_from(result: dict[str, Any], signal: Signal, forecast: Forecast | No
 def decision_from(row: Row) -> Decision:
     given = orjson.loads(row["input"])
     result = orjson.loads(row["result"])
-    forecast = None
-    if row["model_id"] is not None:
-        forecast = Forecast(row["probability"], row["model_id"], row["model_version"], row["regime"])
+    forecast = forecast_from(row, result)
     signal = Signal(
         symbol=row["symbol"],
         action=row["action"],
@@ -192,6 +230,7 @@ def decision_from(row: Row) -> Decision:
         ),
         settings_hash=row["settings_hash"],
         forecast=forecast,
+        model_status=result.get("model_status", usual_status(forecast)),
         features=features_from(row["symbol"], row["feature_schema"], row["features"]) if row["features"] else None,
         killed=result.get("killed", False),
         degraded=tuple(result.get("degraded", ())),

@@ -16,6 +16,8 @@ from ml_service.adapters.store.upserts import insert_or_skip
 from ml_service.domain.market.arrivals import Added, RefusedBar, alike, difference
 from ml_service.domain.market.candles import COLUMNS, Candles, Stream, candles_from, joined
 from ml_service.domain.market.feature_rows import FeatureRow
+from ml_service.domain.market.intervals import INTERVALS
+from ml_service.domain.market.row_windows import Window, window_of
 from ml_service.errors import Conflict
 from ml_service.features.rows import missing
 from ml_service.features.schema import SCHEMA, Schema
@@ -89,6 +91,27 @@ class SqlMarket:
             c = t.feature_rows.c
             query = select(t.feature_rows).where(c.stream_id == row["id"], c.opened_at_ms == opened_at_ms)
             return [row_from(stream, one) for one in connection.execute(query.order_by(c.revision)).mappings()]
+
+    def window(self, row: FeatureRow, count: int) -> Window:
+        c, step_ms = t.feature_rows.c, INTERVALS[row.stream.interval]
+        found = {row.opened_at_ms: row.values}
+        with self._database.read() as connection:
+            stream = find(connection, row.stream)
+            query = (
+                select(c.opened_at_ms, c["values"])
+                .where(
+                    c.stream_id == (stream["id"] if stream is not None else None),
+                    c.opened_at_ms > row.opened_at_ms - count * step_ms,
+                    c.opened_at_ms < row.opened_at_ms,
+                    c.revision <= row.revision,
+                    c.schema_hash == row.schema_hash,
+                )
+                .order_by(c.opened_at_ms, c.revision)
+            )
+            for opened_at_ms, values in connection.execute(query):
+                # Of several revisions, the last one stands.
+                found[opened_at_ms] = tuple(np.frombuffer(values, FEATURES).tolist())
+        return window_of(found, row.opened_at_ms, step_ms, count)
 
     def schemas(self) -> Sequence[SeenSchema]:
         c = t.feature_schemas.c

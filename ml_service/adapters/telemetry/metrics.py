@@ -26,6 +26,13 @@ class Metrics:
             "ml_evaluate_duration_seconds", "Time to answer one evaluate request", buckets=SECONDS
         )
         self.decisions = Counter("ml_decisions", "Decisions by verdict", ["decision", "code"])
+        self.forecasts = Counter("ml_forecasts", "Decisions by what came of asking the models", ["status"])
+        self.forecast_seconds = Histogram(
+            "ml_forecast_duration_seconds", "Time of one run of a set's graph", buckets=SECONDS
+        )
+        self.champions = Gauge(
+            "ml_champions", "Sets that speak in a live process: the fewest", multiprocess_mode="livemin"
+        )
         self.outcomes = Counter("ml_outcomes", "Outcomes by what became of the report", ["status"])
         self.records = Counter("ml_records", "Decisions and outcomes by where they were kept", ["kept"])
         self.shed = Counter("ml_shed", "Requests turned away because their lane was full", ["lane"])
@@ -43,6 +50,8 @@ class Metrics:
             self.records.labels(kept)
         for lane in ("decide", "record", "store", "slow"):
             self.shed.labels(lane)
+        for status in ("failed", "refused", "window_missing"):
+            self.forecasts.labels(status)
         for severity in ("info", "warning", "critical"):
             self.alerts.labels(severity)
 
@@ -54,7 +63,7 @@ def reserve_room() -> None:
     end the whole process (SIGBUS).
     """
     folder = os.environ.get(FOLDER_VARIABLE)
-    for kind in ("counter", "histogram", "gauge_livemax") if folder else ():
+    for kind in ("counter", "histogram", "gauge_livemax", "gauge_livemin") if folder else ():
         handle = os.open(Path(folder or "") / f"{kind}_{os.getpid()}.db", os.O_CREAT | os.O_RDWR, 0o644)
         try:
             os.posix_fallocate(handle, 0, ROOM_BYTES)

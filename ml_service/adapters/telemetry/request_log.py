@@ -23,13 +23,17 @@ class RequestTelemetry:
         self._writer = writer
         self._answers: deque[tuple[str, str, int, float]] = deque()
         self._events: deque[tuple[str, ...]] = deque()
+        self._runs: deque[float] = deque()
         self._adding = threading.Lock()
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         self._answers.append((route, method, status, seconds))
 
-    def decided(self, decision: str, code: str, kept: str) -> None:
-        self._events.append(("decided", decision, code, kept))
+    def decided(self, decision: str, code: str, kept: str, model_status: str) -> None:
+        self._events.append(("decided", decision, code, kept, model_status))
+
+    def ran(self, seconds: float) -> None:
+        self._runs.append(seconds)
 
     def reported(self, status: str, kept: str) -> None:
         self._events.append(("reported", status, kept))
@@ -57,10 +61,13 @@ class RequestTelemetry:
                     metrics.evaluate_seconds.observe(seconds)
                 else:
                     metrics.request_seconds.labels(route).observe(seconds)
+            for _ in range(len(self._runs)):
+                metrics.forecast_seconds.observe(self._runs.popleft())
             for event, count in events.items():
                 match event:
-                    case ("decided", decision, code, kept):
+                    case ("decided", decision, code, kept, model_status):
                         metrics.decisions.labels(decision, code).inc(count)
+                        metrics.forecasts.labels(model_status).inc(count)
                         metrics.records.labels(kept).inc(count)
                     case ("reported", status, kept):
                         metrics.outcomes.labels(status).inc(count)

@@ -67,13 +67,14 @@ def models_promote(
     reason: Reason = "",
 ) -> None:
     """Let a set serve its place; running services notice within a second."""
-    from ml_service.cli.wiring import open_models
+    from ml_service.cli.wiring import open_graphs, open_models
     from ml_service.domain.models.slots import Place
     from ml_service.usecases.promote import newest_candidate, promote
 
     if (set_id is None) == (model_type is None):
         raise typer.BadParameter("expected either a set or --type", param_hint="set_id")
-    with open_models(load_settings()) as tools:
+    settings = load_settings()
+    with open_models(settings) as tools:
         if set_id is None:
             set_id = newest_candidate(Place(symbol, regime), str(model_type), store=tools.store).set_id
         reign, changed = promote(
@@ -84,6 +85,7 @@ def models_promote(
             store=tools.store,
             shelf=tools.shelf,
             key=tools.signing_key,
+            try_out=open_graphs(settings).try_out,
         )
     place = f"{reign.place.symbol}/{reign.place.regime}"
     print(f"set {reign.set_id} serves {place}" if changed else f"set {reign.set_id} served {place} already")

@@ -12,16 +12,21 @@ from ml_service.settings import load_settings
 def replay(
     since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, or a UTC time.")] = "24h",
     until: Annotated[str | None, typer.Option(help="Up to when; now if left out.")] = None,
+    models: Annotated[
+        bool, typer.Option("--models", help="Run the models again as well, where they are kept.")
+    ] = False,
 ) -> None:
     """Execute recorded decisions again and name every one that comes out differently."""
-    from ml_service.cli.wiring import open_store
+    from ml_service.cli.wiring import open_graphs, open_market, open_store
     from ml_service.usecases.replay import replay_between
 
-    with open_store(load_settings()) as tools:
+    settings = load_settings()
+    with open_store(settings) as tools, open_market(settings) as market:
+        graphs = open_graphs(settings) if models else None
         since_ms = moment(since, tools.now_ms())
         until_ms = moment(until, tools.now_ms()) if until is not None else tools.now_ms() + 1
         total = different = 0
-        for one in replay_between(since_ms, until_ms, store=tools.store):
+        for one in replay_between(since_ms, until_ms, store=tools.store, graphs=graphs, market=market):
             total += 1
             if not one.equal:
                 different += 1

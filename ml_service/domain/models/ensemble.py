@@ -5,22 +5,24 @@ from math import isfinite, sqrt
 
 from ml_service.domain.models.calibration import log_odds, squashed
 from ml_service.domain.models.sets import ModelSet
-from ml_service.domain.types import Forecast, MemberFigure, Trade
+from ml_service.domain.types import Forecast, MemberFigure, ModelStatus, Trade
 
-OUT_OF_DOMAIN = "out_of_domain"
-NO_FIGURES = "no_figures"
+DIGITS = 6
+"""Figures are heard and told to so many digits: a row of them stays small, and machines that differ in the last bits
+of a graph's figures decide alike."""
 
 
 def forecast(
     models: ModelSet, rises: Sequence[float], distance: float, trade: Trade, regime: str | None
-) -> Forecast | str:
+) -> Forecast | ModelStatus:
     """`rises` is what each member thinks of prices rising. Without a forecast, the reason for its absence."""
+    rises, distance = [round(rise, DIGITS) for rise in rises], round(distance, DIGITS)
     # Also where the distance is not a number.
     if not distance <= models.distance_max:
-        return OUT_OF_DOMAIN
+        return "out_of_domain"
     weights = weights_of_the_heard(rises, models.weights_in(regime))
     if not any(weights):
-        return NO_FIGURES
+        return "no_figures"
     pooled = combined(rises, weights)
     facing = [rise if trade == "BUY" else 1.0 - rise for rise in rises]
     return Forecast(
@@ -29,10 +31,15 @@ def forecast(
         version=str(models.version),
         regime=regime,
         members=tuple(
-            MemberFigure(member.model_type, member.version, figure if isfinite(figure) else None, weight)
+            MemberFigure(
+                member.model_type,
+                member.version,
+                round(figure, DIGITS) if isfinite(figure) else None,
+                round(weight, DIGITS),
+            )
             for member, figure, weight in zip(models.members, facing, weights, strict=True)
         ),
-        disagreement=disagreement(facing, weights),
+        disagreement=round(disagreement(facing, weights), DIGITS),
         distance=distance,
     )
 

@@ -7,6 +7,7 @@ from ml_service.errors import NotFound, Unavailable
 from ml_service.features.schema import SCHEMA
 from ml_service.ports import Period
 from ml_service.usecases.as_of import as_of
+from ml_service.usecases.explain import explain
 from ml_service.usecases.replay import replay_one
 from ml_service.usecases.who_served import who_served
 from ml_service.web.call import current
@@ -15,6 +16,7 @@ from ml_service.web.parts import parts
 from ml_service.web.policies import policy_of
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
+from ml_service.web.schemas.explanations import explanation_data
 from ml_service.web.schemas.market import values_data
 from ml_service.web.schemas.models import champion_data
 from ml_service.web.schemas.thresholds import thresholds_data
@@ -60,6 +62,14 @@ def feature_values(used: FeaturesUsed) -> dict[str, float | None] | None:
     except Unavailable:
         return None
     return values_data(row.values) if row is not None and row.schema_hash == SCHEMA.hash else None
+
+
+@decisions.get("/api/v1/decision/<user_id>/<decision_id>/explanation")
+@contract("own", "slow", answer="What each feature did to the forecast, the greatest effect first.")
+def explain_decision(user_id: str, decision_id: str) -> Response:
+    """Why the models said what they said."""
+    use = parts()
+    return ok(explanation_data(explain(user_id, decision_id, store=use.store, market=use.market, graphs=use.graphs)))
 
 
 @decisions.post("/api/v1/decision/<user_id>/<decision_id>/replay")

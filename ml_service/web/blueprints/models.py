@@ -114,6 +114,7 @@ def post_promote() -> Response:
         store=use.store,
         shelf=use.shelf,
         key=use.signing_key,
+        try_out=use.graphs.try_out,
     )
     return told(reign, changed)
 

@@ -98,6 +98,8 @@ def answer(user_id: str, asked: Asked) -> Response:
         revision=decision.thresholds.revision,
         decision_id=decision.decision_id,
     )
+    if decision.forecast is not None:
+        call.log.update(model=decision.forecast.model_id, probability=decision.forecast.probability)
     if decision.degraded:
         call.log["degraded"] = decision.degraded
     return ok(rendered(decision, call.parts))
@@ -113,13 +115,16 @@ def decide_all(user_id: str, asked: list[Asked], call: Call) -> list[Decision]:
             user_id,
             asked,
             snapshot=use.snapshot,
+            forecaster=use.forecaster,
             recorder=use.recorder,
             clock=clock,
             entropy=use.entropy,
             wait_ms=use.live.record_wait_ms,
         )
     for decision, kept in answers:
-        use.telemetry.decided(decision.verdict.decision, decision.verdict.code, kept or UNRECORDED)
+        use.telemetry.decided(
+            decision.verdict.decision, decision.verdict.code, kept or UNRECORDED, decision.model_status
+        )
     return [decision for decision, _ in answers]
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ml_service.domain.gate import told
 from ml_service.domain.market.feature_rows import FeaturesUsed
-from ml_service.domain.types import ANY_SYMBOL, Decision, GatePolicy
+from ml_service.domain.types import ANY_SYMBOL, Decision, Forecast, GatePolicy
 from ml_service.features.schema import SCHEMA
 from ml_service.web.schemas.fields import PageQuery, Query, Symbol, Time, UserId
 from ml_service.web.schemas.models import Regime
@@ -57,9 +57,8 @@ def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
         "threshold_adjustments": {
             name: thresholds[name] - limits.default for name, limits in policy.items() if name in thresholds
         },
-        "model": None
-        if forecast is None
-        else {"id": forecast.model_id, "version": forecast.version, "regime": forecast.regime},
+        "model": model_data(forecast) if forecast is not None else None,
+        "model_status": decision.model_status,
         "regime": decision.regime,
         "features": features_data(decision.features),
         "degraded": list(decision.degraded),
@@ -71,6 +70,21 @@ def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
     if decision.degraded:
         data["snapshot_age_ms"] = decision.snapshot_age_ms
     return data
+
+
+def model_data(forecast: Forecast) -> dict[str, Any]:
+    """Whose forecast it was. A member without a probability said nothing, and was left out."""
+    return {
+        "id": forecast.model_id,
+        "version": forecast.version,
+        "regime": forecast.regime,
+        "members": [
+            {"type": kind, "version": version, "probability": probability, "weight": weight}
+            for kind, version, probability, weight in forecast.members
+        ],
+        "disagreement": forecast.disagreement,
+        "distance": forecast.distance,
+    }
 
 
 def features_data(features: FeaturesUsed | None) -> dict[str, Any]:

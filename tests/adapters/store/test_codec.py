@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ml_service.adapters.store.codec import ORDER, decision_from, decision_row
 from ml_service.domain.gate import decide
-from ml_service.domain.types import Decision, Forecast, Reason, Signal, Thresholds, Verdict
+from ml_service.domain.types import Decision, Forecast, MemberFigure, ModelStatus, Reason, Signal, Thresholds, Verdict
 from tests.builders import decision, drawn, policy, rejected, taken, values
 
 numbers = st.none() | st.floats(-1e6, 1e6)
@@ -36,6 +36,7 @@ def test_whatever_the_gate_says_survives_the_way_to_the_row_and_back(
         verdict=verdict,
         thresholds=Thresholds("ada", "*", 3, thresholds),
         forecast=forecast,
+        model_status="ok" if forecast is not None else "none",
         killed=killed,
     )
 
@@ -93,3 +94,41 @@ def test_the_order_of_the_parameters_in_stored_decisions_never_changes() -> None
         "volume_threshold",
         "momentum_threshold",
     )
+
+
+FIGURES = (MemberFigure("logistic", 3, 0.612345, 0.25), MemberFigure("lstm", 7, None, 0.0))
+
+
+def test_what_the_models_said_survives_too() -> None:
+    told = Forecast(0.57123456789, "s-1", "4", "volatile", FIGURES, 0.012345, 4.25)
+    made = decision(forecast=told, model_status="ok")
+
+    assert decision_from(decision_row(made)) == made
+
+
+@pytest.mark.parametrize(("status", "written"), [("none", False), ("out_of_domain", True)])
+def test_why_there_is_no_forecast_is_written_unless_there_is_no_model(status: ModelStatus, written: bool) -> None:
+    made = replace(taken("d-1"), model_status=status)
+    row = decision_row(made)
+
+    assert decision_from(row) == made
+    assert ("model_status" in orjson.loads(row["result"])) is written
+
+
+def test_a_forecast_of_an_earlier_version_is_still_read() -> None:
+    row = decision_row(replace(taken("d-1"), forecast=Forecast(0.6, "m", "1"), model_status="ok"))
+    assert "model" not in orjson.loads(row["result"])
+
+    found = decision_from(row)
+
+    assert found.forecast == Forecast(0.6, "m", "1")
+    assert found.model_status == "ok"
+
+
+def test_five_members_take_little_room() -> None:
+    told = Forecast(
+        0.57123456789, "s-1", "4", None, (MemberFigure("lightgbm", 1234, 0.612345, 0.212345),) * 5, 0.1, 4.2
+    )
+    plain = decision_row(taken("d-1"))["result"]
+
+    assert len(decision_row(replace(taken("d-1"), forecast=told, model_status="ok"))["result"]) - len(plain) < 300

@@ -242,3 +242,47 @@ def test_two_bars_that_are_years_apart_make_two_partitions_and_read_two_bars(mar
             before = connection.exec_driver_sql("SELECT to_regclass('candles_2012_05')").scalar()
             assert partitions < 200
             assert before is None
+
+
+def told_after(number: int, value: float, schema_hash: str = SCHEMA.hash) -> FeatureRow:
+    """A row whose values are all the same."""
+    values = (value,) * len(SCHEMA.names)
+    return FeatureRow(BTC, FIRST_MS + number * HOUR_MS, schema_hash, f"{number}/{value}", values)
+
+
+def firsts(market: SqlMarket, row: FeatureRow, count: int) -> list[float]:
+    """One value of each row of a window; NaN is told as -1."""
+    return np.nan_to_num(market.window(row, count)[:, 0], nan=-1.0).tolist()  # type: ignore[no-any-return]  # a list of floats
+
+
+def test_a_window_ends_with_its_row_and_stops_before_a_gap(market: SqlMarket) -> None:
+    add(market, walk(8))
+    with market.taking(BTC, walk(8)) as taking:
+        taking.save_rows([told_after(number, float(number)) for number in (0, 1, 3, 4, 5)], FIRST_MS)
+
+    assert firsts(market, told_after(5, 5.0), 3) == [3.0, 4.0, 5.0]
+    assert firsts(market, told_after(5, 5.0), 5) == [-1.0, -1.0, 3.0, 4.0, 5.0]
+    assert firsts(market, told_after(1, 1.0), 1) == [1.0]
+    assert market.window(told_after(5, 5.0), 5).dtype == np.float32
+
+
+def test_a_window_is_made_of_the_rows_as_they_stood_then(market: SqlMarket) -> None:
+    candles = walk(8)
+    add(market, candles)
+    with market.taking(BTC, candles) as taking:
+        taking.save_rows([told_after(number, float(number)) for number in range(6)], FIRST_MS)
+    before = market.feature_row(BTC, FIRST_MS + 5 * HOUR_MS, "5/5.0")
+    add(market, changed(candles, 7, close=30_001.0)[7:])
+    with market.taking(BTC, candles) as taking:
+        taking.save_rows([told_after(4, 40.0), told_after(5, 50.0)], FIRST_MS)
+    after = market.feature_row(BTC, FIRST_MS + 5 * HOUR_MS, "5/50.0")
+
+    assert before is not None
+    assert after is not None
+    assert after.revision > before.revision
+    assert firsts(market, before, 3) == [3.0, 4.0, 5.0]
+    assert firsts(market, after, 3) == [3.0, 40.0, 50.0]
+
+
+def test_a_window_of_a_stream_that_nobody_knows_is_its_row_alone(market: SqlMarket) -> None:
+    assert firsts(market, told_after(5, 5.0), 2) == [-1.0, 5.0]

@@ -1,0 +1,37 @@
+"""Explanations as they are answered."""
+
+from typing import Any
+
+from ml_service.usecases.explain import Explanation
+
+METHOD = (
+    "Each feature in turn is taken as missing, in every row that the models look at, and the same models are asked"
+    " again: an effect is their forecast with the feature less the one without it. Features act together, so effects"
+    " need not add up."
+)
+
+
+def explanation_data(explanation: Explanation) -> dict[str, Any]:
+    decision, forecast = explanation.decision, explanation.forecast
+    return {
+        "user_id": decision.user_id,
+        "decision_id": decision.decision_id,
+        "symbol": decision.signal.symbol,
+        "action": decision.signal.action,
+        "model": {"id": forecast.model_id, "version": forecast.version},
+        "probability": forecast.probability,
+        "method": METHOD,
+        "effects": [
+            {
+                "feature": one.feature,
+                "value": one.value,
+                "probability": one.probability,
+                "log_odds": one.log_odds,
+                "members": [
+                    {"type": member.model_type, "log_odds": effect}
+                    for member, effect in zip(forecast.members, one.members, strict=True)
+                ],
+            }
+            for one in explanation.effects
+        ],
+    }

@@ -1,0 +1,73 @@
+"""Champions for tests, made as real ones are: members merged into a graph, on a shelf, in a signed set, promoted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ml_service.domain.models.distance import nearness
+from ml_service.domain.models.record import record_of
+from ml_service.domain.models.set_document import SignedSet, signed_set
+from ml_service.domain.models.sets import Member, ModelSet
+from ml_service.domain.models.signing import SigningKey
+from ml_service.domain.models.slots import Place, Slot
+from ml_service.learning.merge import Part, merged
+from ml_service.ports import Shelf, Store
+from tests.builders import NOW_MS
+from tests.learning.members import FEATURES, axis, linear_member
+from tests.models import KEY, PLACE, model_record, model_set, reign
+
+FLAT = Part(linear_member(axis(0, 0.0)), 1)
+"""Says 0.5 of everything."""
+
+
+def certain(odds: float, rows_back: int = 1) -> Part:
+    """Says the same of everything."""
+    return Part(linear_member(axis(0, 0.0), odds, rows_back), rows_back)
+
+
+def listening(feature: int, weight: float = 1.0, rows_back: int = 1) -> Part:
+    """Hears one feature: the mean of its last rows."""
+    return Part(linear_member(axis(feature, weight), 0.0, rows_back), rows_back)
+
+
+def graph_of(parts: Sequence[Part]) -> bytes:
+    rows = np.random.default_rng(1).normal(0.0, 1.0, (200, FEATURES)).astype(np.float32)
+    return merged(parts, nearness(rows))
+
+
+def shelved_set(
+    shelf: Shelf,
+    *parts: Part,
+    set_id: str = "s-1",
+    place: Place = PLACE,
+    key: SigningKey = KEY,
+    graph: bytes | None = None,
+    **fields: Any,
+) -> SignedSet:
+    """A set whose graph lies on the shelf; near is what is less than a billion usual steps away."""
+    spoken = parts or (certain(1.0), certain(2.0))
+    ids = tuple(f"{set_id}-m{number}" for number in range(len(spoken)))
+    kinds = ("logistic", "forest", "xgboost", "lightgbm", "lstm")
+    given: dict[str, Any] = {
+        "place": place,
+        "members": tuple(Member(name, kind, 1) for name, kind in zip(ids, kinds, strict=False)),
+        "rows_back": max(part.rows_back for part in spoken),
+        "distance_max": 1e9,
+        "graph_sha256": shelf.put(graph if graph is not None else graph_of(spoken)),
+        **fields,
+    }
+    return signed_set(model_set(set_id, member_ids=ids, **given), {"made": "for a test"}, key)
+
+
+def crowned(champion: SignedSet, store: Store, at_ms: int = NOW_MS) -> ModelSet:
+    """It serves its place from now on."""
+    models = champion.models
+    with store.begin() as tx:
+        tx.lock_models()
+        for member in models.members:
+            slot = Slot(member.model_type, *models.place)
+            tx.save_model(model_record(member.model_id, version=tx.next_version(slot), slot=slot))
+        tx.save_set(record_of(champion, at_ms))
+        assert tx.save_reign(reign(tx.reign(models.place), models.set_id, at_ms, models.place))
+    return models
