@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from threadpoolctl import threadpool_limits
 
 from ml_service.errors import Untrainable
 from ml_service.learning.examples import Examples, Figures, Rows
@@ -79,7 +80,8 @@ class LogisticTrainer:
         standard = preparation.standard(rows).astype(np.float64)
         progress(0.0)
         exact = LogisticRegression(C=parameters["strength"], max_iter=int(parameters["passes"]))
-        exact.fit(standard, examples.rose, examples.weights)
+        with threadpool_limits(wishes.threads):
+            exact.fit(standard, examples.rose, examples.weights)
         estimator = descending(exact, parameters, standard, examples, wishes.seed)
         progress(1.0)
         header = Header(

@@ -13,7 +13,7 @@ from ml_service.learning.trainers.nets.training import course_of
 from ml_service.learning.trainers.spec import Wishes
 from tests.learning.examples import planted, shuffled
 
-SMALL = {"size": 8, "epochs": 12, "patience": 2}
+SMALL = {"size": 8, "epochs": 8, "patience": 1}
 COURSE: Mapping[str, Any] = {
     "epochs": 15,
     "blind_epochs": 3,
@@ -29,9 +29,9 @@ COURSE: Mapping[str, Any] = {
 
 def test_it_keeps_the_epoch_that_later_examples_liked_best() -> None:
     found = trainer("nhits")
-    model = found.fit(shuffled(planted(600)), planted(300, seed=8), Wishes(parameters=SMALL))
+    model = found.fit(shuffled(planted(400)), planted(200, seed=8), Wishes(parameters=SMALL))
 
-    assert model.steps < 12
+    assert model.steps < 8
 
 
 def test_nobody_watches_a_training_without_later_examples_so_it_is_short() -> None:
@@ -72,12 +72,12 @@ def test_chance_and_threads_are_left_as_they_were() -> None:
 
 def test_a_net_learns_from_earlier_rows_what_the_newest_does_not_say() -> None:
     def delayed(seed: int) -> Any:
-        known = planted(3_000, seed, strength=2.0)
-        known.rows[:] = np.roll(known.rows, -3, axis=0)
-        return known.some(np.arange(100, 2_900))
+        known = planted(1_500, seed, strength=2.0)
+        known.rows[:] = np.roll(known.rows, -2, axis=0)
+        return known.some(np.arange(100, 1_500))
 
     unseen = delayed(3)
-    model = trainer("lstm").fit(delayed(1), delayed(2), Wishes(parameters={"size": 32, "epochs": 6, "rate": 0.01}))
+    model = trainer("lstm").fit(delayed(1), delayed(2), Wishes(parameters={"size": 16, "epochs": 4, "rate": 0.02}))
     rises = model.rises(unseen.windows(32))
 
     assert rises[unseen.rose == 1].mean() - rises[unseen.rose == 0].mean() > 0.2
