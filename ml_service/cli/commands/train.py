@@ -51,6 +51,7 @@ def train(
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
     expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
+    as_job: Annotated[bool, typer.Option("--job", help="Let the worker do it; prints the job's id.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Report; put nothing into the registry.")] = False,
     html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,
@@ -86,9 +87,17 @@ def train(
         source=source.value,
         trials=search,
     )
+    settings = load_settings()
+    if as_job:
+        from ml_service.cli.training.job import hand_over
+
+        if html is not None or out is not None or dry_run:
+            raise typer.BadParameter("a job registers what it makes; --html, --out and --dry-run are for here")
+        job, is_new = hand_over(request, settings, ACTOR, expires_days)
+        print(job.id if is_new else f"{job.id} (asked for already)")
+        return
     # Whoever decides on this host goes first.
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    settings = load_settings()
     try:
         training = run(request, settings, Lines if followed else Progress)
     except KeyboardInterrupt:

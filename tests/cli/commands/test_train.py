@@ -14,6 +14,7 @@ from ml_service.learning import trainers
 from ml_service.ports import ModelFilter
 from ml_service.settings import load_settings
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
+from ml_service.worker.training import words
 from tests.candles import BTC, HOUR_MS, walk
 from tests.cli.desk import Type
 from tests.learning.planted import LineTrainer, dataset
@@ -108,6 +109,23 @@ def test_too_few_rows_to_search_by_are_said_to_be_too_few(typed: Type) -> None:
 
     assert ended.status == 1
     assert "the first rows are too few to search by: logistic: expected at least 200 examples" in ended.err
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_job_asks_the_worker_for_the_same_training(typed: Type) -> None:
+    ended, again = (typed(*WORDS, "--search", "2", "--job") for _ in range(2))
+
+    with open_store(load_settings()) as tools, tools.store.read() as reading:
+        (job,) = reading.open_jobs("train")
+    assert ended.out.strip() == job.id
+    assert again.out.strip() == f"{job.id} (asked for already)"
+    told = words(job.request)
+    assert {"--symbol=BTCUSDT", "--models=logistic", "--folds=3", "--horizon=6", "--label=direction"} <= set(told)
+    assert {"--search=2", "--source=candles", "--seed=0"} <= set(told)
+
+
+def test_a_job_writes_no_report(typed: Type, tmp_path: Path) -> None:
+    assert typed("train", "--symbol", "BTCUSDT", "--job", "--html", str(tmp_path / "a.html")).status == 2
 
 
 @pytest.mark.usefixtures("taken")
