@@ -1,5 +1,6 @@
 """The schedule: what is due runs, once per interval, and one failure stops no other."""
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from ml_service.adapters.shared_page import SharedPage
-from ml_service.errors import StoreUnavailable
+from ml_service.errors import ModelRefused, StoreUnavailable
 from ml_service.ports import Period
 from ml_service.settings import load_settings
+from ml_service.usecases.prune import DAY_MS
 from ml_service.worker.outbox import hand_out
 from ml_service.worker.parts import Parts
-from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, settle_what_nobody_told, tasks
+from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, settle_what_nobody_told, tasks, tidy_old_models
 from ml_service.worker.wiring import simulated
 from tests.builders import NOW_MS, outcome, rejected
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
+from tests.models import Registry
 from tests.usecases.trading import evening, trade
 from tests.worker.conftest import Bench
 
@@ -179,3 +182,24 @@ def test_what_nobody_reported_is_settled_until_a_report_comes(bench: Bench, sett
     with bench.store.read() as reading:
         found = {one.outcome.trade_id: one.superseded_by for one in reading.outcomes("ada", Period(), None, 10).items}
     assert found == ({"own": None, "settled:d-1": "own"} if settles else {"own": None})
+
+
+def test_a_clock_that_ran_ahead_takes_no_models_files_away(bench: Bench) -> None:
+    registry = Registry(bench.store, bench.parts.shelf)
+    records = [registry.register(name) for name in ("first", "second", "third")]
+    for record in records:
+        registry.promote(record.set_id)
+    bench.parts.recorder.record([rejected("today")], 0)
+    for path in (bench.folder / "shelf").rglob("*"):
+        os.utime(path, (1_000, 1_000))
+
+    bench.now_ms = NOW_MS + 400 * DAY_MS
+    tidy_old_models(bench.parts)
+    kept = bench.parts.shelf.read(records[0].graph_sha256)
+    bench.parts.recorder.record([rejected("later", at_ms=bench.now_ms)], 0)
+    tidy_old_models(bench.parts)
+
+    assert kept == b"first graph"
+    with pytest.raises(ModelRefused, match="found none"):
+        bench.parts.shelf.read(records[0].graph_sha256)
+    assert bench.parts.shelf.read(records[1].graph_sha256) == b"second graph"
