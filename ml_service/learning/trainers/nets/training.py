@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ml_service.errors import Untrainable
 from ml_service.learning.trainers.nets.devices import Batches
 from ml_service.learning.trainers.nets.table import Table
 from ml_service.learning.trainers.spec import Progress, Wishes
@@ -19,6 +21,9 @@ BATCHES_MIN = 30
 """In an epoch, so that a large batch still learns something from few examples."""
 
 GRADIENT_MAX = 1.0
+
+SAMPLE = 1_000
+"""Examples that tell whether a net says numbers at all."""
 
 AHEAD = 20.0
 """So many times the rate of what is deep is that of a straight line beside it."""
@@ -66,11 +71,12 @@ def train(body: nn.Module, known: Table, later: Table | None, course: Course, se
             best, kept, kept_epochs = loss, {name: value.clone() for name, value in body.state_dict().items()}, epoch
         elif epoch - kept_epochs >= course.patience:
             break
+    if kept is not None:
+        body.load_state_dict(kept)
+    if not isfinite(loss_on(body, known, lesson.batches, most=SAMPLE)):
+        raise Untrainable(f"with a rate of {course.rate:g} the weights grew beyond all bounds")
     progress(1.0)
-    if kept is None:
-        return course.epochs
-    body.load_state_dict(kept)
-    return kept_epochs + 1
+    return course.epochs if kept is None else kept_epochs + 1
 
 
 def part_of(progress: Progress, done: int, of: int) -> Progress:
@@ -125,8 +131,9 @@ def loss_of(logits: Tensor, table: Table, batch: Tensor) -> Tensor:
     return losses * table.weights[batch]
 
 
-def loss_on(body: nn.Module, table: Table, batches: Batches) -> float:
+def loss_on(body: nn.Module, table: Table, batches: Batches, most: int | None = None) -> float:
     body.eval()
+    places = torch.arange(len(table), device=table.places.device)[:most]
     total = 0.0
 
     def use(batch: Tensor) -> None:
@@ -134,8 +141,8 @@ def loss_on(body: nn.Module, table: Table, batches: Batches) -> float:
         total += float(loss_of(body(table.windows(batch)), table, batch).sum())
 
     with torch.no_grad():
-        batches.each(torch.arange(len(table), device=table.places.device), use)
-    return total / len(table)
+        batches.each(places, use)
+    return total / len(places)
 
 
 @contextmanager

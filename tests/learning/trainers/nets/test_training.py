@@ -53,6 +53,12 @@ def test_only_cuda_trains_in_half_precision() -> None:
     ]
 
 
+def test_a_net_whose_weights_grew_beyond_all_bounds_is_none() -> None:
+    for later in (None, planted(100, seed=8)):
+        with pytest.raises(Untrainable, match=r"with a rate of 1e\+30"):
+            trainer("nhits").fit(planted(200), later, Wishes(parameters={"size": 8, "epochs": 1, "rate": 1e30}))
+
+
 def test_a_net_keeps_its_shape_when_it_goes_on() -> None:
     found = trainer("nhits")
     native = found.fit(planted(200), None, Wishes(parameters={"size": 8, "epochs": 1})).native()
