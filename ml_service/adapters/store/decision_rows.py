@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.codec import Row, decision_from, row_hash
@@ -39,9 +39,24 @@ class DecisionsReading(Look):
         )
 
     def decisions_between(self, since_ms: int, until_ms: int) -> Iterator[tuple[Decision, bool]]:
-        # Hour by hour: PostgreSQL's block-range index finds a time span, but cannot give an order.
-        for begin in range(since_ms, until_ms, HOUR_MS):
-            yield from self._decisions_within(begin, min(begin + HOUR_MS, until_ms))
+        # Hour by hour: PostgreSQL's block-range index finds a time span, but cannot give an order. Where nothing was
+        # decided, each look reaches twice as far as the one before.
+        begin, reach = since_ms, HOUR_MS
+        while begin < until_ms:
+            end = min(begin + reach, until_ms)
+            first = self._first_decided_ms(begin, end)
+            if first is None:
+                begin, reach = end, 2 * reach
+            else:
+                end = min(first + HOUR_MS, until_ms)
+                yield from self._decisions_within(first, end)
+                begin, reach = end, HOUR_MS
+
+    def _first_decided_ms(self, since_ms: int, until_ms: int) -> int | None:
+        c = t.decisions.c
+        query = select(func.min(c.evaluated_at_ms)).where(c.evaluated_at_ms >= since_ms, c.evaluated_at_ms < until_ms)
+        found: int | None = self._connection.execute(query).scalar()
+        return found
 
     def _decisions_within(self, since_ms: int, until_ms: int) -> Iterator[tuple[Decision, bool]]:
         c = t.decisions.c

@@ -1,10 +1,11 @@
 """A recorded decision comes back as it was, and shows when its row was changed."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.decision_rows import HOUR_MS
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.types import Forecast
 from ml_service.ports import Period
@@ -87,6 +88,20 @@ def test_every_decision_of_a_time_span_is_walked_once_over_all_users(database: D
         found = [one.decision_id for one, _ in reading.decisions_between(NOW_MS, NOW_MS + 4)]
 
     assert sorted(found) == sorted(f"d-{number}" for number in range(20))
+
+
+def test_years_without_a_decision_are_walked_over_in_a_moment(database: Database, store: SqlStore) -> None:
+    year_ms = 365 * 24 * HOUR_MS
+    moments = [NOW_MS - 3 * year_ms, NOW_MS - year_ms, NOW_MS - year_ms + HOUR_MS - 1, NOW_MS - 1]
+    write(database, *(decision(f"d-{at_ms}", at_ms=at_ms) for at_ms in moments))
+
+    looks: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *told: looks.append(told[2]))
+    with store.read() as reading:
+        found = [one.evaluated_at_ms for one, _ in reading.decisions_between(0, NOW_MS)]
+
+    assert found == moments
+    assert len(looks) < 200
 
 
 def test_a_row_that_was_changed_after_it_was_written_shows(database: Database, store: SqlStore) -> None:
