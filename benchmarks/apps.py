@@ -31,6 +31,12 @@ def create_forgetful() -> Flask:
     return app
 
 
+def create_native() -> Flask:
+    from benchmarks.peers.native import create_native
+
+    return create_native()
+
+
 def create_empty() -> Flask:
     from ml_service.adapters.process import die_with_parent
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.learning.examples import Examples
 from ml_service.learning.merge import Part, merged
 from ml_service.learning.trainers import trainer
-from ml_service.learning.trainers.spec import Wishes
+from ml_service.learning.trainers.spec import Trained, Wishes
 from ml_service.settings import load_settings
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
 from tests.candles import HOUR_MS, walk
@@ -32,7 +33,27 @@ SHORT = {"lstm": {"epochs": 1.0}}
 BARS_OF_EACH = 150
 
 
-def trained(kinds: Sequence[str] = FIVE, bars: int = 8_640) -> tuple[list[Part], bytes]:
+@dataclass(frozen=True)
+class Taught:
+    """A trained member, with its file for serving."""
+
+    model: Trained
+    part: Part
+
+    @property
+    def rows_back(self) -> int:
+        return self.part.rows_back
+
+    def native(self) -> bytes:
+        return self.model.native()
+
+
+def trained() -> tuple[list[Part], bytes]:
+    members, graph = trained_members()
+    return [member.part for member in members], graph
+
+
+def trained_members(kinds: Sequence[str] = FIVE, bars: int = 8_640) -> tuple[list[Taught], bytes]:
     """The members with their own parameters, from 90 days of made-up quarters of an hour; and their graph."""
     candles = walk(bars)
     rows = table(candles).astype(np.float32)
@@ -47,11 +68,11 @@ def trained(kinds: Sequence[str] = FIVE, bars: int = 8_640) -> tuple[list[Part],
         weights=np.ones(places.size),
         known_from=places + 2,
     )
-    parts = []
+    members = []
     for kind in kinds:
         made = trainer(kind).fit(examples, None, Wishes(parameters=SHORT.get(kind)))
-        parts.append(Part(made.onnx(), made.rows_back))
-    return parts, merged(parts, nearness(rows[places]))
+        members.append(Taught(made, Part(made.onnx(), made.rows_back)))
+    return members, merged([member.part for member in members], nearness(rows[places]))
 
 
 def prepared(folder: Path, symbols: Sequence[str], champion: tuple[list[Part], bytes] | None) -> None:

@@ -13,6 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ml_service.adapters.shelf.folder import FolderShelf
+from ml_service.adapters.signing_key import load_signing_key
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.models.slots import Place
+from tests.champions import crowned, shelved_set
 from tests.safety.callers import assert_untroubled
 from tests.service import ROOT, SIGNAL, Service
 
@@ -51,6 +57,7 @@ PLANTS: tuple[tuple[str, str, str], ...] = (
 """One forbidden import each: the contract that must catch it, the file it stands in, and its lines."""
 
 HEAVY = (
+    "onnx",
     "sklearn",
     "xgboost",
     "lightgbm",
@@ -151,8 +158,21 @@ def migrate(folder: Path) -> dict[str, str]:
     return environment
 
 
-def test_a_fresh_interpreter_that_has_evaluated_a_signal_holds_no_training_module(tmp_path: Path) -> None:
+def crown(folder: Path) -> None:
+    """A champion for every symbol, in that embedded store."""
+    database = Database(f"sqlite:///{folder / 'ml_service.db'}")
+    shelf, key = FolderShelf(folder / "shelf", 1 << 20), load_signing_key(folder, None)
+    crowned(shelved_set(shelf, place=Place(), key=key), SqlStore(database))
+    database.close()
+
+
+@pytest.mark.parametrize("champion", [False, True], ids=["alone", "with a champion"])
+def test_a_fresh_interpreter_that_has_evaluated_a_signal_holds_no_training_module(
+    champion: bool, tmp_path: Path
+) -> None:
     environment = migrate(tmp_path)
+    if champion:
+        crown(tmp_path)
 
     done = subprocess.run(
         [sys.executable, "-c", EVALUATE_ALONE, json.dumps(SIGNAL)],
@@ -167,6 +187,8 @@ def test_a_fresh_interpreter_that_has_evaluated_a_signal_holds_no_training_modul
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(found["statuses"]) == {200}
     assert "ml_service.usecases.evaluate" in found["modules"]
+    # Whoever has no model does without the library that runs them.
+    assert ("onnxruntime" in found["modules"]) is champion
     parts = tuple(f"{one}." for one in LEARNING_SIDE)
     reached = [name for name in found["modules"] if f"{name}.".startswith(parts)]
     assert reached == []
