@@ -16,6 +16,7 @@ from ml_service.domain.models.metrics import (
     brier,
     calibration_error,
     confusion,
+    divided,
     log_losses,
     mean,
     ranks,
@@ -140,13 +141,16 @@ def worth(chances: Floats, base: Floats, truth: Truths, overlap: int, seed: int)
     losses = log_losses(chances, truth)
     gains = log_losses(base, truth) - losses
     ranked = ranks(chances)
+    told = (chances >= LIKELY).astype(np.float64)
+    came = truth.astype(np.float64)
+    both = told * came
     found = estimated_together(
         {
             "gain": lambda often: mean(gains, often),
             "auc": lambda often: auc(ranked, truth, often),
-            "f1": lambda often: confusion(chances, truth, LIKELY, often).f1,
-            "precision": lambda often: confusion(chances, truth, LIKELY, often).precision,
-            "recall": lambda often: confusion(chances, truth, LIKELY, often).recall,
+            "f1": lambda often: divided(2.0 * float(both @ often), float(told @ often + came @ often)),
+            "precision": lambda often: divided(float(both @ often), float(told @ often)),
+            "recall": lambda often: divided(float(both @ often), float(came @ often)),
         },
         truth.size,
         overlap,

@@ -30,10 +30,9 @@ def draws(rows: int, length: int, seed: int, count: int = DRAWS) -> Iterator[Flo
     blocks = -(-rows // length)
     for _ in range(count):
         begins = random.integers(0, rows, blocks)
-        edges = np.zeros(2 * rows + 1)
-        np.add.at(edges, begins, 1.0)
-        np.add.at(edges, begins + min(length, rows), -1.0)
-        often = np.cumsum(edges[:-1])
+        ends = begins + min(length, rows)
+        edges = np.bincount(begins, minlength=2 * rows) - np.bincount(ends, minlength=2 * rows)
+        often = np.cumsum(edges).astype(np.float64)
         yield often[:rows] + often[rows:]
 
 
