@@ -245,17 +245,16 @@ run_tests() {
   run_all_tests
 }
 
-# First what needs a processor, in two halves at once; then what mostly waits for processes to die and come back, likewise;
-# last what measures times to the millisecond, with the machine for itself.
+# First what needs a processor, in two halves at once; then what mostly waits, likewise; last what measures times, with the
+# machine for itself.
 run_all_tests() {
   local failed=0
-  local timed=(tests/safety/test_p{3,8}_*.py)
-  local restarting=(tests/safety/test_p3b_*.py tests/safety/test_workers_come_back.py)
-  local switching=(tests/safety/test_p14_*.py)
+  local timed=(tests/safety/test_p{3,8}_*.py tests/safety/test_workers_come_back.py)
+  local waiting=(tests/safety/test_p3b_*.py) switching=(tests/safety/test_p14_*.py)
   local one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1,1b,2,4,4c,7,11,12,15}_*.py)
-  local elsewhere=("${one[@]}" "${timed[@]}" "${restarting[@]}" "${switching[@]}")
+  local elsewhere=("${one[@]}" "${timed[@]}" "${waiting[@]}" "${switching[@]}")
   both "${one[*]}" "tests ${elsewhere[*]/#/--ignore=}" || failed=1
-  both "${restarting[*]}" "${switching[*]}" || failed=1
+  both "${waiting[*]}" "${switching[*]}" || failed=1
   "$PYTHON" -m pytest "${timed[@]}" || failed=1
   return "$failed"
 }
