@@ -50,7 +50,7 @@ class Route:
 
     def target(self, user: str, decision: str) -> str:
         path = self.path.replace("{user_id}", user).replace("{decision_id}", decision)
-        path = re.sub(r"{(key_id|job_id|adaptation_id|model_id|set_id)}", "k", path)
+        path = re.sub(r"{(key_id|job_id|adaptation_id|model_id|set_id|id)}", "k", path)
         path = path.replace("{trade_id}", "t0").replace("{venue}/{symbol}/{interval}", "binance/BTCUSDT/1h")
         return path + self.query.replace("{user_id}", user)
 
@@ -122,6 +122,7 @@ ROUTES = (
     Route("GET", "/api/v1/learning/sets/{set_id}", "service"),
     Route("GET", "/api/v1/learning/champions", "service"),
     Route("GET", "/api/v1/learning/champions/history", "service"),
+    Route("GET", "/api/v1/learning/performance/{id}", "service"),
     Route("GET", "/api/v1/kill-switch", "service", query="?user_id={user_id}"),
     Route("POST", "/api/v1/kill-switch", "service", body={"on": True, "user_id": "{user_id}"}),
     Route("GET", "/api/v1/stats", "service"),
