@@ -24,6 +24,7 @@ from ml_service.domain.market.feature_rows import FeatureRow
 from ml_service.domain.market.row_windows import Window
 from ml_service.domain.models.champions import Reign
 from ml_service.domain.models.record import ModelRecord, SetRecord
+from ml_service.domain.models.report.resolved import Resolved
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place, Slot, Status
 from ml_service.domain.models.speaking import Figures, Question, Serving
@@ -209,6 +210,14 @@ class Reading(Protocol):
 
     def champion_history(self, place: Place | None, cursor: str | None, limit: int) -> Page[Reign]:
         """Newest first."""
+
+    def resolved(self, set_ids: Sequence[str], since_ms: int, until_ms: int, limit: int) -> Sequence[Resolved]:
+        """What those sets said, of every user, where the result became known in that time, counts and is not in doubt;
+        one for each decision, the newest results first."""
+
+    def model_statuses(self, set_id: str, place: Place, since_ms: int, until_ms: int, limit: int) -> Mapping[str, int]:
+        """What came of asking the models, and how often, in the newest decisions on trades of a place, but for those
+        that another set spoke on."""
 
     def outcome(self, user_id: str, trade_id: str) -> StoredOutcome | None: ...
     def unmatched_outcomes(self, since_ms: int, cursor: str | None, limit: int) -> Page[StoredOutcome]:

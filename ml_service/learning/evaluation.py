@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ml_service.domain.market.candles import Floats
 from ml_service.domain.market.settlement import Side
 from ml_service.domain.models.conformal import Kept
+from ml_service.domain.models.fitting import on_base
 from ml_service.domain.models.metrics import (
     Confusion,
     Reliable,
@@ -26,7 +27,7 @@ from ml_service.domain.statistics.blocks import estimated, estimated_together
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.errors import Untrainable
 from ml_service.learning.equity import Equity, equities
-from ml_service.learning.walk import Stretch, Walk, on_base
+from ml_service.learning.walk import Stretch, Walk
 
 THRESHOLDS = 19
 """So many chances are looked at as thresholds, at equal counts of rows."""

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
+from ml_service.domain.models.fitting import on_base
 from ml_service.domain.models.metrics import log_losses
 from ml_service.errors import InvalidInput, Untrainable
 from ml_service.learning.dataset import Dataset
@@ -20,7 +21,6 @@ from ml_service.learning.members import Span, fitted
 from ml_service.learning.plan import Plan
 from ml_service.learning.splits import FIRST_SHARE, parted, walk_forward
 from ml_service.learning.trainers.spec import Trainer
-from ml_service.learning.walk import on_base
 
 FOLDS = 3
 WIDE = 10.0

@@ -324,6 +324,7 @@ READS = (
     "/api/v1/learning/models/%00",
     "/api/v1/learning/sets",
     "/api/v1/learning/champions/history",
+    "/api/v1/learning/performance/%00",
     "/api/v1/decision/ada/%00",
     "/api/v1/decision/ada/%ff",
     "/api/v1/decision/ada/ffffffff-ffff-7fff-8fff-ffffffffffff",

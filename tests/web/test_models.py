@@ -1,15 +1,18 @@
 """Models over HTTP: listed, told, promoted, rolled back, retired; and who served when."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ml_service.adapters.inference.graph import open_graph
 from ml_service.adapters.inference.shelved import ShelvedGraphs
+from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.domain.models.slots import Place
+from ml_service.domain.types import Forecast, MemberFigure
 from ml_service.web.wire import iso
-from tests.builders import NOW_MS
+from tests.builders import NOW_MS, outcome, taken
 from tests.learning.members import set_graph
 from tests.models import Registry, finished
 from tests.web.desk import ADMIN, Desk
@@ -216,3 +219,32 @@ def test_a_set_whose_graph_does_not_run_is_not_promoted(desk: Desk, registry: Re
 
     assert "does not run on rows of (3, 25)" in refused["error"]
     assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["changed"] is True
+
+
+def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(
+    desk: Desk, registry: Registry, user: str
+) -> None:
+    set_id = registered(registry, "first", place_of(user))
+    model_id = desk.data("GET", f"{ROOT}/sets/{set_id}")["members"][0]["model_id"]
+    at_ms = registry.now_ms - 3_600_000
+    members = (MemberFigure("xgboost", 1, 0.7, 0.5), MemberFigure("logistic", 1, None, 0.0))
+    forecast = Forecast(0.6, set_id, "1", "volatile", members, 0.0, 1.0)
+    decided = replace(taken("d-1", at_ms), user_id=user, forecast=forecast, model_status="ok")
+    recorder = DirectRecorder(desk.process._database)
+    recorder.record([decided], 0)
+    recorder.keep([outcome("t-1", user, pnl_percent=1.5, decision_id="d-1", closed_at_ms=at_ms + 9)], at_ms + 9)
+
+    of_set = desk.data("GET", f"{ROOT}/performance/{set_id}")
+    of_model = desk.data("GET", f"{ROOT}/performance/{model_id}?days=7.5")
+
+    assert (of_set["kind"], of_set["predictions"], of_set["marked_to_market"]) == ("set", 1, 0)
+    assert of_set["set"]["score"]["hits"] == {"value": 1.0, "low": None, "high": None}
+    assert list(of_set["set"]["by_regime"]) == ["volatile"]
+    assert of_set["percent"]["value"] == 1.5
+    assert [(one["type"], one["weight"]) for one in of_set["members"]] == [("xgboost", 0.5), ("logistic", None)]
+    assert of_set["members"][1]["score"] is None
+    assert [one["code"] for one in of_set["recommendations"]] == ["wait"]
+    assert (of_model["kind"], of_model["set"], of_model["sets"]) == ("model", None, [set_id])
+    assert desk.data("GET", f"{ROOT}/performance/{set_id}?days=0.01")["predictions"] == 0
+    desk.problem(404, "GET", f"{ROOT}/performance/none-such")
+    desk.problem(400, "GET", f"{ROOT}/performance/{set_id}?days=0")

@@ -21,9 +21,9 @@ from ml_service.adapters.store.kill_rows import KillReading, KillWriting
 from ml_service.adapters.store.learner_rows import LearnersReading, LearnersWriting
 from ml_service.adapters.store.model_rows import ModelsReading, ModelsWriting
 from ml_service.adapters.store.outcome_rows import OutcomesReading, OutcomesWriting
+from ml_service.adapters.store.resolved_rows import ResolvedReading
 from ml_service.adapters.store.settings_rows import SettingsReading, SettingsWriting
 from ml_service.adapters.store.settlement_rows import SettlementReading, SettlementWriting
-from ml_service.adapters.store.tally_rows import TalliesReading
 from ml_service.adapters.store.threshold_rows import ThresholdsReading, ThresholdsWriting
 from ml_service.adapters.store.what_if_rows import WhatIfReading
 from ml_service.adapters.store.writer import publish
@@ -73,7 +73,7 @@ class SqlReading(
     JobsReading,
     ModelsReading,
     ChampionsReading,
-    TalliesReading,
+    ResolvedReading,
     AnalyticsReading,
     WhatIfReading,
     ExportsReading,

@@ -58,6 +58,25 @@ def models_show(model_id: str) -> None:
     print(json.dumps(shown, indent=2, ensure_ascii=False))
 
 
+@models.command("report")
+def models_report(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Of a set or of a model.")],
+    days: Annotated[float, typer.Option(min=0.001, max=3_660.0, help="So far back.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as over HTTP.")] = False,
+) -> None:
+    """Tell what a set or a model was worth on what really happened."""
+    from ml_service.cli.model_report import told
+    from ml_service.cli.wiring import open_store
+    from ml_service.domain.outcomes import DAY_MS
+    from ml_service.usecases.model_report import model_report
+    from ml_service.web.schemas.model_report import report_data
+
+    with open_store(load_settings()) as tools:
+        now_ms = tools.now_ms()
+        found = model_report(id_, since_ms=now_ms - int(days * DAY_MS), until_ms=now_ms, store=tools.store)
+    print(json.dumps(report_data(found), indent=2, ensure_ascii=False) if as_json else "\n".join(told(found)))
+
+
 @models.command("promote")
 def models_promote(
     set_id: Annotated[str | None, typer.Argument(help="A set; else the newest with a shadow of --type.")] = None,

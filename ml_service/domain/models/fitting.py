@@ -79,3 +79,11 @@ def base_odds(came_true: Truths) -> float:
     count = came_true.size
     true = int(np.count_nonzero(came_true))
     return float(np.log((true + 0.5) / (count - true + 0.5)))
+
+
+def on_base(figures: Floats, base: float) -> Floats:
+    """Members learn as if rising and falling were equally frequent; this is what they say of how frequent they were
+    (King and Zeng 2001)."""
+    if not 0.0 < base < 1.0:
+        return figures
+    return squashed_all(log_odds_of(figures) + float(np.log(base / (1.0 - base))))

@@ -112,8 +112,10 @@ def reliability(chances: Floats, came_true: Truths, bins: int = RELIABILITY_BINS
     order = np.argsort(chances, kind="stable")
     chances, came_true = chances[order], came_true[order]
     wished = np.linspace(0, chances.size, bins + 1).round().astype(np.int64)
-    # Each edge moves to the first row of its chance.
-    edges = sorted({int(np.searchsorted(chances, chances[edge])) for edge in wished[:-1]} | {chances.size})
+    # Each edge moves to the first row of its chance; of fewer rows than bins, some lie past the end.
+    edges = sorted(
+        {int(np.searchsorted(chances, chances[edge])) for edge in wished[:-1] if edge < chances.size} | {chances.size}
+    )
     return tuple(
         Reliable(float(chances[low:high].mean()), float(came_true[low:high].mean()), high - low)
         for low, high in pairwise(edges)

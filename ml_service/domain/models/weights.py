@@ -8,6 +8,7 @@ import numpy as np
 
 from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.models.slots import EVERY
+from ml_service.domain.statistics.blocks import Floats, standard_error
 
 PRIORS: Mapping[str, Mapping[str, float]] = {
     "trending": {"logistic": 0.20, "forest": 0.25, "lstm": 0.35, "xgboost": 0.20},
@@ -95,3 +96,19 @@ def normalised(weights: Sequence[float]) -> tuple[float, ...]:
     whole = sum(weights)
     assert whole > 0.0
     return tuple(weight / whole for weight in weights)
+
+
+def skills(losses: Floats, overlap: int) -> list[Skill | None]:
+    """`losses` is [member, row]; a row that a member said nothing of proves nothing about the others either."""
+    if losses.shape[1] < ROWS_MIN:
+        return [None] * len(losses)
+    usual = losses.mean(axis=0)
+    return [skill_of(usual - one, overlap) for one in losses]
+
+
+def skill_of(gains: Floats, overlap: int) -> Skill | None:
+    told = gains[np.isfinite(gains)]
+    if told.size < ROWS_MIN:
+        return None
+    error = standard_error(told, overlap)
+    return Skill(float(told.mean()), error, told.size) if np.isfinite(error) else None

@@ -9,8 +9,10 @@ from ml_service.domain.models.model_document import verify_model
 from ml_service.domain.models.record import ModelRecord
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place
+from ml_service.domain.outcomes import DAY_MS
 from ml_service.errors import InvalidInput, ModelRefused, NotFound
 from ml_service.ports import ModelFilter
+from ml_service.usecases.model_report import model_report
 from ml_service.usecases.promote import newest_candidate, promote
 from ml_service.usecases.retire import retire
 from ml_service.usecases.rollback import rollback
@@ -18,6 +20,7 @@ from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
 from ml_service.web.schemas.checking import checked
+from ml_service.web.schemas.model_report import ReportQuery, report_data
 from ml_service.web.schemas.models import (
     ModelsQuery,
     PlaceQuery,
@@ -191,3 +194,17 @@ def list_champion_history() -> Response:
     with parts().store.read() as reading:
         page = reading.champion_history(query.place(), query.cursor, query.limit)
     return ok({"items": [reign_data(reign) for reign in page.items], "next_cursor": page.next_cursor})
+
+
+@models.get(f"{ROOT}/performance/<id>")
+@contract(
+    "service",
+    "slow",
+    query=ReportQuery,
+    answer="Scores against the base rate, calibration, trends, proposed weights, recommendations.",
+)
+def get_model_performance(id: str) -> Response:
+    """What a set or a model was worth on what really happened."""
+    use, query, now_ms = parts(), checked(ReportQuery, request.args.to_dict()), current().now_ms
+    found = model_report(id, since_ms=now_ms - int(query.days * DAY_MS), until_ms=now_ms, store=use.store)
+    return ok(report_data(found))

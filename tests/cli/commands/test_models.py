@@ -91,3 +91,15 @@ def test_everything_that_was_signed_is_verified(typed: Type, registry: Registry,
     assert f"set {first.set_id}: file {first.graph_sha256} was changed" in damaged.out
     assert foreign.status == 1
     assert foreign.out.count("expected the signature of key") == 6
+
+
+def test_a_report_is_told_in_lines_or_whole(typed: Type, registry: Registry) -> None:
+    record = registry.register("first")
+
+    lines = typed("models", "report", record.set_id).out.splitlines()
+    whole = json.loads(typed("models", "report", record.set_id, "--days", "7", "--json").out)
+
+    assert lines[0] == f"set {record.set_id}: 0 resolved predictions, 0 episodes, 0 of them marked to market"
+    assert lines[-1] == "wait: expected at least 100 resolved predictions, found 0: wait"
+    assert (whole["kind"], whole["set"], whole["proposed_weights"]) == ("set", None, None)
+    assert typed("models", "report", "nobody").status == 1

@@ -61,3 +61,9 @@ def test_equal_chances_stay_in_one_bin() -> None:
     (one,) = found
     assert one.told == pytest.approx(0.3)
     assert (one.came, one.rows) == (0.4, 100)
+
+
+def test_fewer_rows_than_bins_have_a_bin_each() -> None:
+    found = reliability(np.array([0.8, 0.2]), np.array([True, False]))
+
+    assert [(one.told, one.came, one.rows) for one in found] == [(0.2, 0.0, 1), (0.8, 1.0, 1)]

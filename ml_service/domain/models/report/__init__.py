@@ -1,0 +1,1 @@
+"""What a set of models was worth, from what became of the signals it spoke on."""
