@@ -9,6 +9,7 @@ from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.models.slots import EVERY
 from ml_service.errors import ModelRefused, Untrainable
 from ml_service.learning.manifest import file_document
+from ml_service.learning.members import Fitted, packed, unpacked
 from ml_service.learning.trained import Training
 from ml_service.learning.training import train
 from tests.learning.planted import KeepInMemory, LineTrainer, Opened, dataset, plan, relabelled
@@ -163,6 +164,16 @@ def test_what_was_kept_damaged_is_fitted_again() -> None:
     found = train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
 
     assert found.set.models[0].manifest["steps"] == 1
+
+
+def test_whichever_byte_of_it_is_damaged_what_was_kept_is_not_taken() -> None:
+    content = packed(Fitted(later=np.zeros(3), test=np.zeros(2), base=0.5, examples=9, importance={"rsi": 1.0}))
+
+    assert unpacked(content) is not None
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 8
+        assert unpacked(bytes(damaged)) is None
 
 
 def test_other_data_is_not_mistaken_for_what_was_kept() -> None:
