@@ -59,7 +59,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print a document instead of text.")] = False,
 ) -> None:
     """Train models, and say honestly what they are worth. Stopped with Ctrl-C, the same command goes on."""
-    from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.files import refuse_place, written_whole
     from ml_service.cli.training.progress import Lines, Progress
     from ml_service.cli.training.run import Request, named_models, require_layer, run
     from ml_service.cli.training.told import document, lines
@@ -67,7 +67,7 @@ def train(
     require_layer()
     for place, forced in ((html, force), (out, False)):
         if place is not None:
-            refuse_taken(place, forced)
+            refuse_place(place, forced)
     request = Request(
         symbol=symbol,
         models=named_models(models),

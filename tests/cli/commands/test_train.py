@@ -131,6 +131,16 @@ def test_the_same_command_twice_makes_the_same_bytes(typed: Type, tmp_path: Path
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("option", ["--html", "--out"])
+def test_where_nothing_can_be_written_nothing_is_trained(typed: Type, option: str, tmp_path: Path) -> None:
+    ended = typed(*WORDS, option, str(tmp_path / "nowhere" / "report"))
+
+    assert ended.status == 2
+    assert "there is no folder" in ended.err
+    assert "logistic: 100 %" not in ended.err
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_stopped_training_goes_on(typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Stops(LineTrainer):
         fits = 0
