@@ -14,6 +14,9 @@ ACTOR = "command-line"
 NICENESS = 10
 STOPPED = 130
 """The exit status of what was stopped with Ctrl-C."""
+SEED_MAX = 2_000_000_000
+"""All libraries take a number like this, and one for each of thousands of steps on top."""
+DAYS_MAX = 36_500
 
 
 class LabelKind(StrEnum):
@@ -45,12 +48,16 @@ def train(
     days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1)] = 365.0,
     regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
     folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
-    embargo: Annotated[int | None, typer.Option(help="Bars left out before a test; a horizon if left out.")] = None,
+    embargo: Annotated[
+        int | None, typer.Option(help="Bars left out before a test; a horizon if left out.", min=0)
+    ] = None,
     search: Annotated[int, typer.Option(help="Try so many parameters of each model first.", min=0, max=10_000)] = 0,
-    seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0, max=SEED_MAX)] = 0,
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
-    expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
+    expires_days: Annotated[
+        float | None, typer.Option(help="After so many days the models serve no more.", min=0.01, max=DAYS_MAX)
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Report; put nothing into the registry.")] = False,
     html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,

@@ -192,6 +192,19 @@ def test_without_decisions_nothing_can_be_learned_from_them(typed: Type) -> None
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--embargo", "-1"), ("--seed", "5000000000"), ("--expires-days", "0"), ("--expires-days", "nan")],
+)
+def test_an_option_out_of_its_range_is_refused_before_anything_is_fitted(typed: Type, option: str, value: str) -> None:
+    ended = typed(*WORDS, f"{option}={value}")
+
+    assert ended.status == 2
+    assert f"Invalid value for '{option}'" in ended.err
+    assert "logistic: 100 %" not in ended.err
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_name_that_is_no_model_is_refused(typed: Type) -> None:
     ended = typed("train", "--symbol", "BTCUSDT", "--models", "oracle")
 
