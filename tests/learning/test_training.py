@@ -184,6 +184,17 @@ def test_other_data_is_not_mistaken_for_what_was_kept() -> None:
     assert keep.read_names == []
 
 
+def test_what_another_version_of_the_service_fitted_is_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = KeepInMemory()
+    train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
+    monkeypatch.setattr("ml_service.learning.manifest.VERSION", "0.0.9")
+
+    found = train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
+
+    assert keep.read_names == []
+    assert found.set.models[0].manifest["versions"]["ml_service"] == "0.0.9"
+
+
 def test_a_feature_that_knows_the_future_is_reported() -> None:
     known = dataset(strength=0.0)
     rows = known.rows.copy()
