@@ -43,6 +43,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "folds": plan.folds,
         "embargo_bars": plan.embargo,
         "seed": plan.seed,
+        "threads": plan.threads,
         "search_trials": plan.trials,
     }
 

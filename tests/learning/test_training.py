@@ -71,6 +71,8 @@ def test_the_manifest_names_the_files_the_data_and_what_it_was_worth(training: T
 
     assert manifest["files"] == {"native": file_document(model.native), "onnx": file_document(model.onnx)}
     assert manifest["data_hash"] == training.data_hash
+    # The same bytes are promised for the same seed and threads.
+    assert (manifest["plan"]["seed"], manifest["plan"]["threads"]) == (0, 1)
     assert manifest["trained_on"]["until_ms"] < manifest["stopped_by"]["from_ms"]
     assert manifest["stopped_by"]["until_ms"] < manifest["calibrated_on"]["from_ms"]
     assert manifest["metrics"]["auc"]["low"] < manifest["metrics"]["auc"]["value"] < manifest["metrics"]["auc"]["high"]
