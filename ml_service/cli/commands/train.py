@@ -1,6 +1,5 @@
 """`train`: models of one symbol from its candles, tested in walk-forward, with a report on what they are worth."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -67,6 +66,7 @@ def train(
 ) -> None:
     """Train models, and say honestly what they are worth. Stopped with Ctrl-C, the same command goes on."""
     from ml_service.cli.files import refuse_place, written_whole
+    from ml_service.cli.priority import step_back
     from ml_service.cli.training.progress import Lines, Progress
     from ml_service.cli.training.run import Request, named_models, require_layer, run
     from ml_service.cli.training.told import document, lines
@@ -94,7 +94,7 @@ def train(
         trials=search,
     )
     # Whoever decides on this host goes first.
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    step_back(NICENESS)
     settings = load_settings()
     try:
         training = run(request, settings, Lines if followed else Progress)
