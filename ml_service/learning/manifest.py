@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ml_service import VERSION
 from ml_service.learning.evaluation import Evaluation, Worth
 from ml_service.learning.plan import Plan
 
@@ -17,8 +18,8 @@ LIBRARIES = ("numpy", "onnx", "scikit-learn", "skops", "skl2onnx", "xgboost", "l
 
 
 def versions() -> dict[str, str]:
-    """Of what is installed here."""
-    found = {"python": platform.python_version()}
+    """Of this service, and of what is installed here."""
+    found = {"ml_service": VERSION, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = version(name)
@@ -42,6 +43,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "folds": plan.folds,
         "embargo_bars": plan.embargo,
         "seed": plan.seed,
+        "threads": plan.threads,
         "search_trials": plan.trials,
     }
 

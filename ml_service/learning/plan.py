@@ -41,6 +41,8 @@ class Plan:
     def __post_init__(self) -> None:
         assert self.models
         assert self.folds >= 1
+        # Less than none would give back what is purged.
+        assert self.embargo >= 0
 
     @property
     def place(self) -> Place:

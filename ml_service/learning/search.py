@@ -19,7 +19,7 @@ from ml_service.errors import InvalidInput, Untrainable
 from ml_service.learning.dataset import Dataset
 from ml_service.learning.members import Span, fitted
 from ml_service.learning.plan import Plan
-from ml_service.learning.splits import FIRST_SHARE, parted, walk_forward
+from ml_service.learning.splits import FIRST_SHARE, known_before, parted, walk_forward
 from ml_service.learning.trainers.spec import Trainer
 
 FOLDS = 3
@@ -47,7 +47,7 @@ class Found:
 
 def search(dataset: Dataset, plan: Plan, trainer: Trainer, trials: int, study: optuna.Study, told: Told) -> Found:
     """Goes on where the study stands; stopped or not, the same trials are made."""
-    seen = searched_rows(dataset)
+    seen = searched_rows(dataset, plan.embargo)
     spans = spans_of(seen, plan)
     distributions = {name: distribution(trainer.parameters[name], *ends) for name, ends in trainer.ranges.items()}
     for number in range(len(finished(study)), trials):
@@ -90,9 +90,10 @@ def value_of(trial: optuna.trial.FrozenTrial) -> float:
     return trial.value if trial.value is not None else math.inf
 
 
-def searched_rows(dataset: Dataset) -> Dataset:
-    """Those before the first tested stretch."""
-    return dataset.some(np.arange(round(FIRST_SHARE * len(dataset))))
+def searched_rows(dataset: Dataset, embargo: int) -> Dataset:
+    """Those whose labels were known before the first tested stretch."""
+    first = round(FIRST_SHARE * len(dataset))
+    return dataset.some(known_before(dataset.places, dataset.known_from, first, embargo))
 
 
 def spans_of(dataset: Dataset, plan: Plan) -> list[Span]:

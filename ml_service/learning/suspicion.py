@@ -20,6 +20,9 @@ AHEAD_MAX = 0.15
 hundredths."""
 CLIFF_MIN = 0.08
 """A correlation falls by so much, or more, from the last bar that went into a feature to the first that did not."""
+STEP_MIN, STEP_ERRORS, STEP_APART = 0.03, 5.0, 1.7
+"""A smaller fall counts where it stands alone: so much deeper than the next deepest. Slow features of size, such as a
+volatility over 20 bars, forget one bar by so little."""
 SURE_ERRORS = 4.0
 LAGS = 24
 """So many bars are looked at, to either side."""
@@ -87,7 +90,12 @@ def ends_too_late(echo: Floats, error: float, of: Of) -> str | None:
     """Where a correlation falls most, a feature's bars end: known in time, they end with its own bar at the latest."""
     falls = np.abs(echo[:-1]) - np.abs(echo[1:])
     last = int(np.argmax(falls)) - LAGS
-    if last < 1 or falls[last + LAGS] - SURE_ERRORS * error <= CLIFF_MIN:
+    if last < 1:
+        return None
+    next_fall, fall = np.sort(falls)[-2:]
+    deep = fall - SURE_ERRORS * error > CLIFF_MIN
+    alone = fall > max(STEP_MIN, STEP_ERRORS * error) and fall > STEP_APART * next_fall
+    if not (deep or alone):
         return None
     what = "its return" if of == "return" else "how far it went"
     return (

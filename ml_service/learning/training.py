@@ -53,7 +53,7 @@ def train(
     data_hash = dataset.hash
     spans = spans_of(dataset, plan)
     fits, left_out = fit_all(dataset, data_hash, spans, plan, trainers, keep or KeepNothing(), told)
-    walked = walk(dataset, spans, fits)
+    walked = walk(dataset, spans, fits, plan.embargo)
     evaluation = evaluated(walked, tuple(fits), plan.seed)
     doubts = (
         *doubts,

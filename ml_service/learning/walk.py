@@ -5,7 +5,7 @@ before, the calibration from rows between what they learned and what they are te
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from ml_service.domain.models.slots import EVERY
 from ml_service.domain.models.weights import ROWS_MIN, Weighing, moved, priors, skills
 from ml_service.errors import Untrainable
 from ml_service.learning.dataset import Dataset
-from ml_service.learning.examples import Places
 from ml_service.learning.members import Fitted, Span
 
 Truths = NDArray[np.bool_]
@@ -79,17 +78,19 @@ class Walk:
     """The set that serves: weights after the last fold, calibrated on the last rows."""
 
 
-def walk(dataset: Dataset, spans: Sequence[Span], fits: Mapping[str, Sequence[Fitted]]) -> Walk:
+def walk(dataset: Dataset, spans: Sequence[Span], fits: Mapping[str, Sequence[Fitted]], embargo: int) -> Walk:
     """The last span has nothing to be tested on: it is the one that serves."""
     weights = priors(tuple(fits))
-    stretches = []
+    stretches = list[Stretch]()
     for number, span in enumerate(spans[:-1]):
+        if stretches:
+            weights = stepped(weights, known_by(stretches[-1], int(dataset.places[span.test[0]]) - embargo))
         of_fold = [fits[name][number] for name in fits]
         mixture = mixed(dataset.some(span.parts.later), np.stack([one.later for one in of_fold]), weights)
         rows, figures = dataset.some(span.test), np.stack([one.test for one in of_fold])
         bases = tuple(one.base for one in of_fold)
         stretches.append(Stretch(rows, figures, combined(figures, rows.regime, weights), mixture, bases))
-        weights = stepped(weights, stretches[-1])
+    weights = stepped(weights, stretches[-1])
     later = np.stack([fits[name][-1].later for name in fits])
     return Walk(tuple(stretches), mixed(dataset.some(spans[-1].parts.later), later, weights))
 
@@ -133,6 +134,14 @@ def combined(figures: Floats, regimes: NDArray[np.int8], weights: Mapping[str, W
 # ---- weights
 
 
+def known_by(stretch: Stretch, place: int) -> Stretch:
+    """Without the rows at its end whose labels reach into the fold that is weighed next."""
+    known = stretch.rows.known_from <= place
+    return replace(
+        stretch, rows=stretch.rows.some(known), figures=stretch.figures[:, known], combined=stretch.combined[known]
+    )
+
+
 def stepped(weights: Mapping[str, Weighing], stretch: Stretch) -> dict[str, Weighing]:
     """One step in every regime that had enough rows; the others move by all rows."""
     rose = stretch.rows.rose
@@ -159,3 +168,24 @@ def member_losses(stretch: Stretch) -> Floats:
 
 def tested_rows(spans: Sequence[Span]) -> Places:
     return np.concatenate([span.test for span in spans])
+def on_base(figures: Floats, base: float) -> Floats:
+    """Members learn as if rising and falling were equally frequent; this is what they say of how frequent they were
+    (King and Zeng 2001)."""
+    if not 0.0 < base < 1.0:
+        return figures
+    return squashed_all(log_odds_of(figures) + float(np.log(base / (1.0 - base))))
+
+
+def skills(losses: Floats, overlap: int) -> list[Skill | None]:
+    if losses.shape[1] < ROWS_MIN:
+        return [None] * len(losses)
+    usual = losses.mean(axis=0)
+    return [skill_of(usual - one, overlap) for one in losses]
+
+
+def skill_of(gains: Floats, overlap: int) -> Skill | None:
+    told = gains[np.isfinite(gains)]
+    if told.size < ROWS_MIN:
+        return None
+    error = standard_error(told, overlap)
+    return Skill(float(told.mean()), error, told.size) if np.isfinite(error) else None

@@ -22,13 +22,22 @@ OPTIONS = (
     *("seed", "device", "source", "search", "expires_days"),
 )
 """Of the command `train`, as a request may name them."""
+COLUMNS = 1_000
+"""So wide that no complaint is broken into lines …"""
+FRAME = " │╭╮╰╯─"
+"""… and what may stand around one."""
 COMMAND = (sys.executable, "-m", "ml_service", "train", "--followed")
 
 
 def train(job: Job, parts: Parts) -> Iterator[Progress]:
     """Begun again after a kill, it goes on where it was: the command keeps each fit."""
     with TemporaryFile() as complaints:
-        process = subprocess.Popen([*COMMAND, *words(job.request)], stdout=subprocess.PIPE, stderr=complaints)
+        process = subprocess.Popen(
+            [*COMMAND, *words(job.request)],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env={**os.environ, "COLUMNS": str(COLUMNS)},
+        )
         try:
             yield from followed(process)
             if process.returncode:
@@ -86,9 +95,10 @@ def heard(told: Mapping[str, Any], before: Progress) -> Progress:
 
 
 def last_line(complaints: IO[bytes]) -> str:
+    """Of what says anything: a wrong option is complained of in a box."""
     complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
+    lines = [line.strip(FRAME) for line in complaints.read().decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "")
 
 
 def ended(process: "subprocess.Popen[bytes]") -> None:

@@ -1,5 +1,7 @@
 """Search: its own rows alone, the trainer's parameters first, and the same trials whether it was stopped or not."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 
@@ -32,11 +34,20 @@ def unheard_of(model: str, number: int, share: float) -> None:
 
 
 def test_it_sees_no_row_that_a_fold_is_tested_on() -> None:
-    seen = searched_rows(KNOWN)
+    seen = searched_rows(KNOWN, 1)
 
     for folds in (1, 5, 9):
         first = walk_forward(KNOWN.places, KNOWN.known_from, folds, 1)[0]
         assert seen.places.max() < KNOWN.places[first.test].min()
+
+
+def test_no_label_that_it_judges_by_reaches_into_what_a_fold_is_tested_on() -> None:
+    known, embargo = replace(KNOWN, known_from=KNOWN.places + 50), 7
+    first = walk_forward(known.places, known.known_from, 5, embargo)[0]
+
+    seen = searched_rows(known, embargo)
+
+    assert seen.known_from.max() + embargo == known.places[first.test].min()
 
 
 def test_the_best_is_never_worse_than_what_the_trainer_had() -> None:

@@ -16,6 +16,8 @@ from ml_service.learning.suspicion import model_suspicions, suspicions
 from tests.candles import HOUR_MS, walk
 from tests.market_data import HOURS_OF_BTC, real_candles
 
+LONG = 20_000
+"""What forgets a bar by little needs more of them."""
 BARS = 6_000
 OF_PRICES = ("log_return", "rsi", "momentum", "roc", "cci", "stochastic_k", "mean_distance_5", "bollinger_percent_b")
 
@@ -52,6 +54,14 @@ def test_a_feature_of_prices_that_is_shifted_into_the_future_is_named(name: str,
 def test_a_feature_of_volumes_that_is_shifted_is_named_on_real_data(name: str) -> None:
     known = made(real_candles(HOURS_OF_BTC)[-BARS:])
 
+    assert [said.split()[0] for said in suspicions(shifted(known, name, 1))] == [name]
+
+
+@pytest.mark.parametrize("name", ["volatility_20", "range_20", "volume_share_5_60", "atr"])
+def test_a_slow_feature_of_size_that_is_shifted_is_named_on_real_data(name: str) -> None:
+    known = made(real_candles(HOURS_OF_BTC)[-LONG:])
+
+    assert suspicions(known) == ()
     assert [said.split()[0] for said in suspicions(shifted(known, name, 1))] == [name]
 
 

@@ -9,6 +9,7 @@ from ml_service.domain.market.regimes import REGIMES
 from ml_service.domain.models.slots import EVERY
 from ml_service.errors import ModelRefused, Untrainable
 from ml_service.learning.manifest import file_document
+from ml_service.learning.members import Fitted, packed, unpacked
 from ml_service.learning.trained import Training
 from ml_service.learning.training import train
 from tests.learning.planted import KeepInMemory, LineTrainer, Opened, dataset, plan, relabelled
@@ -70,6 +71,8 @@ def test_the_manifest_names_the_files_the_data_and_what_it_was_worth(training: T
 
     assert manifest["files"] == {"native": file_document(model.native), "onnx": file_document(model.onnx)}
     assert manifest["data_hash"] == training.data_hash
+    # The same bytes are promised for the same seed and threads.
+    assert (manifest["plan"]["seed"], manifest["plan"]["threads"]) == (0, 1)
     assert manifest["trained_on"]["until_ms"] < manifest["stopped_by"]["from_ms"]
     assert manifest["stopped_by"]["until_ms"] < manifest["calibrated_on"]["from_ms"]
     assert manifest["metrics"]["auc"]["low"] < manifest["metrics"]["auc"]["value"] < manifest["metrics"]["auc"]["high"]
@@ -165,12 +168,33 @@ def test_what_was_kept_damaged_is_fitted_again() -> None:
     assert found.set.models[0].manifest["steps"] == 1
 
 
+def test_whichever_byte_of_it_is_damaged_what_was_kept_is_not_taken() -> None:
+    content = packed(Fitted(later=np.zeros(3), test=np.zeros(2), base=0.5, examples=9, importance={"rsi": 1.0}))
+
+    assert unpacked(content) is not None
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 8
+        assert unpacked(bytes(damaged)) is None
+
+
 def test_other_data_is_not_mistaken_for_what_was_kept() -> None:
     keep = KeepInMemory()
     train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
     train(dataset(2_000, seed=2), plan(), TRAINERS, open_graph=Opened, keep=keep)
 
     assert keep.read_names == []
+
+
+def test_what_another_version_of_the_service_fitted_is_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep = KeepInMemory()
+    train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
+    monkeypatch.setattr("ml_service.learning.manifest.VERSION", "0.0.9")
+
+    found = train(dataset(2_000), plan(), TRAINERS, open_graph=Opened, keep=keep)
+
+    assert keep.read_names == []
+    assert found.set.models[0].manifest["versions"]["ml_service"] == "0.0.9"
 
 
 def test_a_feature_that_knows_the_future_is_reported() -> None:

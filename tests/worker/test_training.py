@@ -75,6 +75,17 @@ def test_what_the_command_complained_of_is_the_error_of_the_job(bench: Bench, mo
     assert "found 3" in (failed.error or "")
 
 
+def test_a_wrong_option_is_named_by_the_job_and_not_only_framed(bench: Bench) -> None:
+    job = opened(bench, symbol="BTCUSDT", label="a label that nobody knows")
+
+    worked(JobRunner(), bench)
+
+    failed = now(bench, job)
+    assert failed.state == "failed"
+    assert "Invalid value for '--label'" in (failed.error or "")
+    assert "'triple_barrier'" in (failed.error or "")
+
+
 def test_a_cancel_ends_the_process_and_no_slice_lasts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

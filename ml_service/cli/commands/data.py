@@ -1,6 +1,5 @@
 """`data`: candles and trades into the store, a look at what is there, and out again."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +56,7 @@ def import_(
     """Import candles or trades. The format is found out; twice gives the same as once; Ctrl-C loses nothing."""
     from ml_service.adapters.market.found import Given
     from ml_service.cli.importing.run import EXCHANGE, Run
+    from ml_service.cli.priority import step_back
     from ml_service.cli.symbols import symbol_from
     from ml_service.domain.market.intervals import interval_ms
 
@@ -74,7 +74,7 @@ def import_(
     )
     stopped = False
     # Whoever decides on this host goes first.
-    os.setpriority(os.PRIO_PROCESS, 0, IMPORT_NICENESS)
+    step_back(IMPORT_NICENESS)
     with run:
         try:
             if not source.startswith(EXCHANGE):

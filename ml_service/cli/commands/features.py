@@ -42,7 +42,7 @@ def report(
     """Tell in one page where values lie, what is missing, which features say the same, what regimes are worth."""
     import time
 
-    from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.files import refuse_place, written_whole
     from ml_service.cli.report.features_document import document
     from ml_service.cli.report.features_figures import features_report
     from ml_service.cli.report.features_page import page
@@ -52,7 +52,7 @@ def report(
     if html is None and not as_json:
         raise typer.BadParameter("expected --html or --json, or both")
     if html is not None:
-        refuse_taken(html, force)
+        refuse_place(html, force)
     now_ms = time.time_ns() // 1_000_000
     since_ms = moment(since, now_ms) if since is not None else None
     until_ms = moment(until, now_ms) if until is not None else None

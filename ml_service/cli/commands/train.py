@@ -1,6 +1,5 @@
 """`train`: models of one symbol from its candles, tested in walk-forward, with a report on what they are worth."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,9 @@ ACTOR = "command-line"
 NICENESS = 10
 STOPPED = 130
 """The exit status of what was stopped with Ctrl-C."""
+SEED_MAX = 2_000_000_000
+"""All libraries take a number like this, and one for each of thousands of steps on top."""
+DAYS_MAX = 36_500
 
 
 class LabelKind(StrEnum):
@@ -45,13 +47,18 @@ def train(
     days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1)] = 365.0,
     regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
     folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
-    embargo: Annotated[int | None, typer.Option(help="Bars left out before a test; a horizon if left out.")] = None,
+    embargo: Annotated[
+        int | None, typer.Option(help="Bars left out before a test; a horizon if left out.", min=0)
+    ] = None,
     search: Annotated[int, typer.Option(help="Try so many parameters of each model first.", min=0, max=10_000)] = 0,
-    seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0, max=SEED_MAX)] = 0,
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
     expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
     as_job: Annotated[bool, typer.Option("--job", help="Let the worker do it; prints the job's id.")] = False,
+    expires_days: Annotated[
+        float | None, typer.Option(help="After so many days the models serve no more.", min=0.01, max=DAYS_MAX)
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Report; put nothing into the registry.")] = False,
     html: Annotated[Path | None, typer.Option(help="The report to write; it is there once it is complete.")] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder for the files and their manifests.")] = None,
@@ -60,7 +67,8 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print a document instead of text.")] = False,
 ) -> None:
     """Train models, and say honestly what they are worth. Stopped with Ctrl-C, the same command goes on."""
-    from ml_service.cli.files import refuse_taken, written_whole
+    from ml_service.cli.files import refuse_place, written_whole
+    from ml_service.cli.priority import step_back
     from ml_service.cli.training.progress import Lines, Progress
     from ml_service.cli.training.run import Request, named_models, require_layer, run
     from ml_service.cli.training.told import document, lines
@@ -68,7 +76,7 @@ def train(
     require_layer()
     for place, forced in ((html, force), (out, False)):
         if place is not None:
-            refuse_taken(place, forced)
+            refuse_place(place, forced)
     request = Request(
         symbol=symbol,
         models=named_models(models),
@@ -98,6 +106,8 @@ def train(
         return
     # Whoever decides on this host goes first.
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    step_back(NICENESS)
+    settings = load_settings()
     try:
         training = run(request, settings, Lines if followed else Progress)
     except KeyboardInterrupt:

@@ -7,21 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from ml_service.cli.files import refuse_taken
+from ml_service.cli.files import refuse_place
 from ml_service.learning.manifest import file_document, plain
 from ml_service.learning.trained import Training
 
 
 def write_files(training: Training, folder: Path) -> None:
     """All of them or none; the folder must not be there."""
-    refuse_taken(folder, force=False)
+    refuse_place(folder, force=False)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(mode=0o700)
-    except FileNotFoundError:
-        raise typer.BadParameter(f"there is no folder {folder.parent}") from None
+    part.mkdir(mode=0o700)
     try:
         for model in training.set.models:
             name = model.slot.model_type

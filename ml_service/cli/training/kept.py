@@ -17,9 +17,10 @@ class KeptFits:
     def read(self, name: str) -> bytes | None:
         try:
             content = self._place(name).read_bytes()
+            os.utime(self._place(name))
         except FileNotFoundError:
+            # Perhaps another training just dropped it as an old one.
             return None
-        os.utime(self._place(name))
         return content
 
     def keep(self, name: str, content: bytes) -> None:

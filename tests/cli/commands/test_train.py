@@ -149,6 +149,16 @@ def test_the_same_command_twice_makes_the_same_bytes(typed: Type, tmp_path: Path
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize("option", ["--html", "--out"])
+def test_where_nothing_can_be_written_nothing_is_trained(typed: Type, option: str, tmp_path: Path) -> None:
+    ended = typed(*WORDS, option, str(tmp_path / "nowhere" / "report"))
+
+    assert ended.status == 2
+    assert "there is no folder" in ended.err
+    assert "logistic: 100 %" not in ended.err
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_stopped_training_goes_on(typed: Type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Stops(LineTrainer):
         fits = 0
@@ -197,6 +207,19 @@ def test_without_decisions_nothing_can_be_learned_from_them(typed: Type) -> None
 
     assert ended.status == 1
     assert "found 0 in 0 labelled rows" in ended.err
+
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--embargo", "-1"), ("--seed", "5000000000"), ("--expires-days", "0"), ("--expires-days", "nan")],
+)
+def test_an_option_out_of_its_range_is_refused_before_anything_is_fitted(typed: Type, option: str, value: str) -> None:
+    ended = typed(*WORDS, f"{option}={value}")
+
+    assert ended.status == 2
+    assert f"Invalid value for '{option}'" in ended.err
+    assert "logistic: 100 %" not in ended.err
 
 
 @pytest.mark.usefixtures("taken")
