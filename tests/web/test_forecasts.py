@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from ml_service.adapters.inference.graph import open_graph
 from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.domain.models.calibration import Calibration, log_odds, squashed
+from ml_service.domain.models.record import record_of
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
 from ml_service.domain.models.speaking import Figures
 from ml_service.features.schema import SCHEMA
-from ml_service.usecases.replay import replay_between
+from ml_service.usecases.replay import Models, replay_between
+from tests.builders import NOW_MS
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.champions import certain, crowned, listening, shelved_set
 from tests.models import FOREIGN_KEY
@@ -417,7 +420,8 @@ def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
             return super().figures(models, windows)
 
     def replayed(store: Any, graphs: Any) -> list[tuple[str, ...]]:
-        found = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=store, graphs=graphs, market=process._market)
+        asked = Models(graphs, process._market, process._signing_key)
+        found = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=store, models=asked)
         return [one.differences for one in found]
 
     assert replayed(process._store, Counting(process._shelf)) == [()]
@@ -429,3 +433,28 @@ def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
 
     ((said,),) = replayed(process._store, Other(process._shelf))
     assert said.startswith("asked again: forecast: recorded 0.")
+
+
+def test_no_graph_is_opened_to_explain_or_replay_unless_our_key_signed_its_set(desk: Desk, user: str) -> None:
+    """Somebody who can write to the database names another graph after the decision was made."""
+    fed(desk)
+    promote(desk, made(desk, certain(2.0)))
+    desk.evaluate(user, NOW, decision_id="kept")
+    process = desk.process
+    forged = record_of(made(desk, certain(2.0), certain(-2.0), key=FOREIGN_KEY), NOW_MS)
+    with process._store.begin() as tx:
+        tx.update_set(forged)
+    opened_files: list[bytes] = []
+
+    def watched(content: bytes) -> Any:
+        opened_files.append(content)
+        return open_graph(content)
+
+    process.parts.graphs = ShelvedGraphs(process._shelf, watched)
+    asked = Models(process.parts.graphs, process._market, process._signing_key)
+    refused = desk.problem(422, "GET", f"/api/v1/decision/{user}/kept/explanation")
+    (replayed,) = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=process._store, models=asked)
+
+    assert refused["code"] == "model_refused"
+    assert any("found that of" in difference for difference in replayed.differences)
+    assert opened_files == []
