@@ -15,7 +15,7 @@ from ml_service.domain.models.record import record_of
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
-from ml_service.domain.models.speaking import Figures
+from ml_service.domain.models.speaking import Figures, Question, question
 from ml_service.features.schema import SCHEMA
 from ml_service.usecases.replay import Models, replay_between
 from tests.builders import NOW_MS
@@ -247,6 +247,25 @@ def test_rows_that_are_not_there_yet_are_not_waited_for(desk: Desk, user: str) -
     desk.process._forecaster._windows._known = {}
 
     assert desk.evaluate(user, NOW)["model_status"] == "window_missing"
+
+
+def test_a_question_that_was_put_before_a_promotion_is_answered_after_it(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
+    forecaster = desk.process._forecaster
+    forecaster.stop()
+    view = desk.process._snapshot.view()
+    asked = question(forecaster.serving(), "BTCUSDT", view.features_for("BTCUSDT", CLOSED_MS), CLOSED_MS)
+    assert isinstance(asked, Question)
+
+    promote(desk, made(desk, certain(1.0), set_id="s-2", version=2))
+    (told_of,) = forecaster.figures(view, [asked])
+    forecaster.look()
+    held = forecaster._champions._leaving
+
+    assert isinstance(told_of, Figures)
+    assert desk.evaluate(user, NOW)["model"]["id"] == "s-2"
+    assert held == {}
 
 
 def test_a_failing_graph_fails_no_decision_and_is_alerted_once(
