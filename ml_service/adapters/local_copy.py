@@ -80,6 +80,10 @@ class LocalCopy:
             else:
                 signatures = ((champion.models.place, champion.signed) for champion in changes.champions)
                 written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows, signatures)
+                connection.executemany(
+                    "DELETE FROM rows WHERE kind = 'champion' AND key = ?",
+                    [("/".join(place),) for place in changes.vacated],
+                )
             connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
             connection.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",

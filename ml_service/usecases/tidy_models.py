@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ml_service.domain.events import ModelExpired, ModelRetired
 from ml_service.domain.models.lifecycle import moved
-from ml_service.domain.models.record import ModelRecord
+from ml_service.domain.models.record import ModelRecord, SetRecord
 from ml_service.domain.models.slots import Status
 from ml_service.ports import Reading, Shelf, Store, Writing
 
@@ -86,26 +86,24 @@ def archive(tx: Writing, model: ModelRecord, now_ms: int) -> bool:
 
 def kept_for_rollback(reading: Reading) -> set[str]:
     """The sets that serve, and the ones that they would give way to."""
-    kept = set()
+    kept: set[str | None] = set()
     for head in reading.reigns():
-        kept.add(head.set_id)
         former = reading.reign(head.place, head.former) if head.former is not None else None
-        if former is not None:
-            kept.add(former.set_id)
-    return kept
+        kept |= {head.set_id, former.set_id if former is not None else None}
+    return {set_id for set_id in kept if set_id is not None}
 
 
 def tell_of_expired_champions(now_ms: int, store: Store) -> int:
     """Each once: it stays the champion of its place, and does not serve."""
     with store.begin() as tx:
         told_ms = int(tx.cursor(TOLD) or 0)
-        expired = []
+        expired: list[SetRecord] = []
         for head in tx.reigns():
-            record = tx.model_set(head.set_id)
+            record = tx.model_set(head.set_id) if head.set_id is not None else None
             if record is not None and record.expires_at_ms is not None and told_ms < record.expires_at_ms <= now_ms:
-                expired.append(head)
-        for head in expired:
-            tx.publish(ModelExpired(head.set_id, *head.place), now_ms)
+                expired.append(record)
+        for record in expired:
+            tx.publish(ModelExpired(record.set_id, *record.place), now_ms)
         if now_ms > told_ms:
             tx.save_cursor(TOLD, str(now_ms))
         return len(expired)

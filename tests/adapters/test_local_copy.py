@@ -83,6 +83,18 @@ def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     assert (found.generation, found.thresholds[0].revision) == (5, 5)
 
 
+def test_a_place_that_is_left_to_nobody_has_no_champion_after_a_restart(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path, URL)
+    champion = set_record(model_set("s-1")).opened()
+    view = saved(copy, Changes("store", 5, champions=(champion,), full=True), -1)
+
+    saved(copy, Changes("store", 6, vacated=(PLACE,)), 5, view)
+
+    found = copy.load()
+    assert found is not None
+    assert (found.generation, found.champions) == (6, ())
+
+
 def test_the_whole_of_a_store_replaces_what_another_version_left_at_the_same_generation(tmp_path: Path) -> None:
     """After a downgrade and an upgrade of the tables, nobody serves; the copy must not know better."""
     copy = LocalCopy(tmp_path, URL)

@@ -11,6 +11,7 @@ import pytest
 from ml_service.adapters.inference.graph import open_graph
 from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.domain.models.calibration import Calibration, log_odds, squashed
+from ml_service.domain.models.champions import after_rollback
 from ml_service.domain.models.record import record_of
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
@@ -247,6 +248,21 @@ def test_rows_that_are_not_there_yet_are_not_waited_for(desk: Desk, user: str) -
     desk.process._forecaster._windows._known = {}
 
     assert desk.evaluate(user, NOW)["model_status"] == "window_missing"
+
+
+def test_after_a_rollback_to_nobody_no_model_speaks(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk))
+    process = desk.process
+    with process._store.begin() as tx:
+        head = tx.reign(Place("BTCUSDT"))
+        assert head is not None
+        assert tx.save_reign(after_rollback(head, None, NOW_MS, "tester", ""))
+    process._snapshot.catch_up()
+    process._forecaster.look()
+
+    assert desk.evaluate(user, NOW)["model_status"] == "none"
+    assert process._forecaster._champions.open == {}
 
 
 def test_a_question_that_was_put_before_a_promotion_is_answered_after_it(desk: Desk, user: str) -> None:

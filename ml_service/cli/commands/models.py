@@ -98,7 +98,7 @@ def models_rollback(
     away_from: Annotated[str | None, typer.Option("--set", help="The set that is to go.")] = None,
     reason: Reason = "",
 ) -> None:
-    """Put the former champion of a place back; works with the service down."""
+    """Put the former champion of a place back, or nobody where there is none; works with the service down."""
     from ml_service.cli.wiring import open_models
     from ml_service.domain.models.slots import Place
     from ml_service.usecases.rollback import rollback
@@ -114,7 +114,10 @@ def models_rollback(
             shelf=tools.shelf,
             key=tools.signing_key,
         )
-    print(f"set {reign.set_id} serves {symbol}/{regime}" + (" again" if changed else " already"))
+    if reign.set_id is None:
+        print(f"nobody serves {symbol}/{regime} " + ("any more" if changed else "already"))
+    else:
+        print(f"set {reign.set_id} serves {symbol}/{regime}" + (" again" if changed else " already"))
 
 
 @models.command("retire")

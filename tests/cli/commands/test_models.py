@@ -47,6 +47,8 @@ def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> N
         typed("models", "promote", second).out,
         typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second, "--reason", "it lost").out,
         typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second).out,
+        typed("models", "rollback", "--symbol", "BTCUSDT", "--set", first).out,
+        typed("models", "rollback", "--symbol", "BTCUSDT", "--set", first).out,
     ]
 
     assert said == [
@@ -55,6 +57,8 @@ def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> N
         f"set {second} served BTCUSDT/* already\n",
         f"set {first} serves BTCUSDT/* again\n",
         f"set {first} serves BTCUSDT/* already\n",
+        "nobody serves BTCUSDT/* any more\n",
+        "nobody serves BTCUSDT/* already\n",
     ]
 
 
