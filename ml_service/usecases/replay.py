@@ -8,7 +8,7 @@ from ml_service.domain.exploration import share_from, with_exploration
 from ml_service.domain.gate import SIDES, decide
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.signing import SigningKey
-from ml_service.domain.models.telling_again import differences, from_figures, told_again
+from ml_service.domain.models.telling_again import differences, from_figures, heard_again, told_again
 from ml_service.domain.models.verification import signed_models
 from ml_service.domain.thresholds import bounded, policy_from
 from ml_service.domain.types import Decision, Forecast, GatePolicy, Verdict
@@ -119,7 +119,9 @@ def asked_again(decision: Decision, recorded: Forecast, reading: Reading, known:
         (figures,) = models.graphs.figures(trusted, [models.market.window(row, trusted.rows_back)])
     except ModelRefused as error:
         return [f"asked again: {error}"]
-    now = from_figures(trusted, recorded, trade, figures)
+    if recorded.distance is None or len(figures.rises) != len(recorded.members):
+        return [f"asked again: expected {len(recorded.members)} figures, found {len(figures.rises)}"]
+    now = from_figures(trusted, recorded, trade, heard_again(recorded, trade, figures))
     return [f"asked again: {difference}" for difference in differences(recorded, now)]
 
 

@@ -462,6 +462,15 @@ def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
     assert replayed(process._store, Counting(process._shelf)) == [()]
     assert asked_of == ["s-1"]
 
+    class Rounding(ShelvedGraphs):
+        """As a graph does that is asked about one row alone which it had heard among others."""
+
+        def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
+            ((rises, distance),) = super().figures(models, windows)
+            return [Figures(tuple(rise + 1e-6 for rise in rises), distance * (1.0 + 1e-6))]
+
+    assert replayed(process._store, Rounding(process._shelf)) == [()]
+
     class Other(ShelvedGraphs):
         def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
             return [Figures((0.123,), 1.0)]
