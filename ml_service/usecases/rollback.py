@@ -40,7 +40,10 @@ def rollback(
         check(restored, place, now_ms, store, shelf, key)
     with store.begin() as tx:
         tx.lock_models()
-        if tx.reign(place) != head:
+        present = tx.reign(place)
+        if present != head:
+            if present is not None and away_from not in (None, present.set_id):
+                return done_already(tx, present, str(away_from)), False
             raise Conflict("the champion was changed by others at the same moment; look again", "overtaken")
         for model in changes(tx, head.set_id, restored, now_ms):
             tx.update_model(model)

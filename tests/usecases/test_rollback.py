@@ -1,12 +1,14 @@
 """A rollback brings back the very set that served before, once for each time it is asked."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ml_service.domain.models.slots import Place
 from ml_service.domain.view import Changes, View, changed
 from ml_service.errors import Conflict, ModelRefused, NotFound
+from ml_service.ports import Shelf
 from ml_service.usecases.who_served import who_served
 from tests.builders import HASH, policy
 from tests.learning.members import set_graph
@@ -49,6 +51,26 @@ def test_asked_twice_away_from_the_same_set_it_happens_once(registry: Registry) 
         (second.set_id, False),
     ]
     assert registry.roll_back()[0].set_id == first.set_id
+
+
+def test_of_two_at_once_away_from_the_same_set_the_second_hears_what_the_first_did(registry: Registry) -> None:
+    first, second, third = (registry.register(name) for name in ("first", "second", "third"))
+    for record in (first, second, third):
+        registry.promote(record.set_id)
+    shelf, answers = registry.shelf, []
+
+    class Overtaking:
+        """While one looks at the former set's file, the other is done."""
+
+        def read(self, sha256: str) -> bytes:
+            registry.shelf = shelf
+            answers.append(registry.roll_back(away_from=third.set_id))
+            return shelf.read(sha256)
+
+    registry.shelf = cast(Shelf, Overtaking())
+    answers.append(registry.roll_back(away_from=third.set_id))
+
+    assert [(reign.set_id, changed) for reign, changed in answers] == [(second.set_id, True), (second.set_id, False)]
 
 
 def test_a_set_that_does_not_serve_is_not_rolled_back(registry: Registry) -> None:
