@@ -1,7 +1,7 @@
 """The sockets: what the rules and use-cases ask of the world, without saying who answers."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -178,9 +178,11 @@ class Reading(Protocol):
     def model_by_files(self, slot: Slot, native_sha256: str, onnx_sha256: str) -> ModelRecord | None:
         """The newest of its slot that is made of those files and may still serve."""
 
-    def models_to_tidy(self, status: Status, before_ms: int, limit: int) -> list[ModelRecord]:
+    def models_to_tidy(
+        self, status: Status, before_ms: int, limit: int, spared: Collection[str] = ()
+    ) -> list[ModelRecord]:
         """TRAINING since before that moment, SHADOW and expired by then, RETIRED or FAILED since before then; with
-        their files, the longest due first."""
+        their files and in no set that is spared, the longest due first."""
 
     def model_set(self, set_id: str) -> SetRecord | None: ...
     def model_sets(self, place: Place | None, cursor: str | None, limit: int) -> Page[SetRecord]:

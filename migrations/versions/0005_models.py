@@ -122,7 +122,7 @@ def create_sets() -> None:
         sa.Column("symbol", sa.Text, primary_key=True),
         sa.Column("regime", sa.Text, primary_key=True),
         sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("set_id", sa.Text, nullable=False),
+        sa.Column("set_id", sa.Text),
         sa.Column("generation", sa.BigInteger, nullable=False),
     )
     op.create_index("champions_by_generation", "champions", ["generation"])
@@ -131,7 +131,7 @@ def create_sets() -> None:
         sa.Column("symbol", sa.Text, primary_key=True),
         sa.Column("regime", sa.Text, primary_key=True),
         sa.Column("revision", sa.Integer, primary_key=True),
-        sa.Column("set_id", sa.Text, nullable=False),
+        sa.Column("set_id", sa.Text),
         sa.Column("step", sa.Text, nullable=False),
         sa.Column("former", sa.Integer),
         sa.Column("since_ms", sa.BigInteger, nullable=False),

@@ -1,6 +1,7 @@
 """The snapshot on this host's disk, so that a start with the database away has something to decide from."""
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -15,12 +16,14 @@ from sqlalchemy.engine import make_url
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.market.candles import Stream
 from ml_service.domain.market.feature_rows import FeatureRow
-from ml_service.domain.models.set_document import read_set
+from ml_service.domain.models.set_document import SignedSet, read_set
 from ml_service.domain.models.signing import Signed
 from ml_service.domain.models.slots import Place
 from ml_service.domain.types import Kill, Thresholds
 from ml_service.domain.view import Changes, View
 from ml_service.errors import ModelRefused
+
+logger = logging.getLogger(__name__)
 
 SHAPE = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -50,7 +53,7 @@ class LocalCopy:
             return None
         try:
             return changes_from(facts, rows)
-        except (KeyError, ValueError, TypeError, ModelRefused):
+        except (KeyError, ValueError, TypeError):
             # It was kept by another version of this program.
             return None
 
@@ -61,7 +64,8 @@ class LocalCopy:
             facts = dict(connection.execute("SELECT name, value FROM facts"))
             same = (facts.get("store_id"), facts.get("database")) == (changes.store_id, self._database)
             stored = int(facts["generation"]) if same else -1
-            if stored >= changes.generation:
+            # The whole of a store also replaces what another version of this program left at the same mark.
+            if stored > changes.generation or (stored == changes.generation and not changes.full):
                 connection.execute("ROLLBACK")
                 return
             if changes.full or stored < since:
@@ -76,6 +80,10 @@ class LocalCopy:
             else:
                 signatures = ((champion.models.place, champion.signed) for champion in changes.champions)
                 written = rows_of(changes.thresholds, changes.keys, changes.kills, changes.feature_rows, signatures)
+                connection.executemany(
+                    "DELETE FROM rows WHERE kind = 'champion' AND key = ?",
+                    [("/".join(place),) for place in changes.vacated],
+                )
             connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", written)
             connection.executemany(
                 "INSERT OR REPLACE INTO facts VALUES (?, ?)",
@@ -112,7 +120,7 @@ def changes_from(facts: dict[str, str], rows: list[tuple[str, str]]) -> Changes:
         keys=tuple(key_from(row) for row in by_kind["key"]),
         kills=tuple(Kill(**row) for row in by_kind["kill"]),
         feature_rows=tuple(features_from(row) for row in by_kind["features"]),
-        champions=tuple(read_set(Signed(**row)) for row in by_kind["champion"]),
+        champions=tuple(found for row in by_kind["champion"] if (found := champion_from(row)) is not None),
         full=True,
     )
 
@@ -135,6 +143,15 @@ def rows_of(
 def text(row: Thresholds | ApiKey | Kill | FeatureRow | Signed) -> str:
     # A stream is a tuple with names, which orjson takes for neither a tuple nor an object.
     return orjson.dumps(asdict(row), default=list).decode()
+
+
+def champion_from(row: dict[str, Any]) -> SignedSet | None:
+    """None where this version of the program cannot read it: keys and the kill switch matter all the same."""
+    try:
+        return read_set(Signed(**row))
+    except ModelRefused as error:
+        logger.error("a champion of the last snapshot is left out: %s", error)
+        return None
 
 
 def key_from(row: dict[str, Any]) -> ApiKey:

@@ -90,10 +90,10 @@ class ModelPromoted:
 
 @dataclass(frozen=True, slots=True)
 class ModelRolledBack:
-    """A former set serves its place again."""
+    """A former set serves its place again; None where there was none, so that nobody does."""
 
     kind: ClassVar[str] = "model.rolled_back"
-    set_id: str
+    set_id: str | None
     symbol: str
     regime: str
     former_set_id: str

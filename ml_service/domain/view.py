@@ -36,6 +36,8 @@ class Changes:
     kills: tuple[Kill, ...] = ()
     feature_rows: tuple[FeatureRow, ...] = ()
     champions: tuple[SignedSet, ...] = ()
+    vacated: tuple[Place, ...] = ()
+    """Where nobody serves any longer."""
     full: bool = False
 
 
@@ -117,6 +119,9 @@ def changed(view: View, changes: Changes) -> View:
     feature_rows = {} if changes.full else dict(view.feature_rows)
     champions = {} if changes.full else dict(view.champions)
     signatures = {} if changes.full else dict(view.signatures)
+    for place in changes.vacated:
+        champions.pop(place, None)
+        signatures.pop(place, None)
     for champion in changes.champions:
         champions[champion.models.place] = champion.models
         signatures[champion.models.place] = champion.signed

@@ -8,7 +8,9 @@ from ml_service.domain.gate import SIDES
 from ml_service.domain.market.row_windows import Window
 from ml_service.domain.models.calibration import log_odds
 from ml_service.domain.models.sets import ModelSet
+from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.telling_again import from_figures
+from ml_service.domain.models.verification import signed_models
 from ml_service.domain.types import Decision, Forecast, ModelStatus
 from ml_service.errors import NotFound
 from ml_service.features.schema import SCHEMA
@@ -37,7 +39,9 @@ class Explanation:
     """The greatest first."""
 
 
-def explain(user_id: str, decision_id: str, *, store: Store, market: Market, graphs: ShelvedGraphs) -> Explanation:
+def explain(
+    user_id: str, decision_id: str, *, store: Store, market: Market, graphs: ShelvedGraphs, key: SigningKey
+) -> Explanation:
     with store.read() as reading:
         decision = reading.decision(user_id, decision_id)
         if decision is None:
@@ -47,7 +51,7 @@ def explain(user_id: str, decision_id: str, *, store: Store, market: Market, gra
         record = reading.model_set(decision.forecast.model_id)
     if record is None or record.archived_at_ms is not None:
         raise NotFound(f"the models of set {decision.forecast.model_id} are no longer kept")
-    models = record.opened().models
+    models = signed_models(record, key)
     window = window_of(decision, models, market)
     figures = graphs.figures(models, [window, *(without(window, place) for place in range(window.shape[1]))])
     trade, recorded = decision.signal.action, decision.forecast

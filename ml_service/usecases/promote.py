@@ -57,7 +57,7 @@ def promote(
                     " comes back by a rollback",
                     "wrong_status",
                 )
-        leaving = tx.models_of_set(head.set_id) if head is not None else []
+        leaving = tx.models_of_set(head.set_id) if head is not None and head.set_id is not None else []
         for model in succession(leaving, entering, now_ms, f"set {set_id} took its place"):
             tx.update_model(model)
             if model.status == "RETIRED":

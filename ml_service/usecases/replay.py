@@ -7,7 +7,9 @@ from typing import NamedTuple
 from ml_service.domain.exploration import share_from, with_exploration
 from ml_service.domain.gate import SIDES, decide
 from ml_service.domain.models.record import SetRecord
-from ml_service.domain.models.telling_again import differences, from_figures, told_again
+from ml_service.domain.models.signing import SigningKey
+from ml_service.domain.models.telling_again import differences, from_figures, heard_again, told_again
+from ml_service.domain.models.verification import signed_models
 from ml_service.domain.thresholds import bounded, policy_from
 from ml_service.domain.types import Decision, Forecast, GatePolicy, Verdict
 from ml_service.domain.view import default_thresholds
@@ -32,6 +34,14 @@ class Rules(NamedTuple):
     exploration: float
 
 
+class Models(NamedTuple):
+    """What it takes to ask the models again: nothing is opened that the key has not signed."""
+
+    graphs: ShelvedGraphs
+    market: Market
+    key: SigningKey
+
+
 class Known(NamedTuple):
     """What other decisions of the same replay have read."""
 
@@ -47,16 +57,14 @@ def replay_one(user_id: str, decision_id: str, *, store: Store) -> Replayed:
         return again(decision, reading.is_untouched(decision), reading, Known({}, {}))
 
 
-def replay_between(
-    since_ms: int, until_ms: int, *, store: Store, graphs: ShelvedGraphs | None = None, market: Market | None = None
-) -> Iterator[Replayed]:
-    """With the graphs and the market's rows, the models are asked again as well."""
+def replay_between(since_ms: int, until_ms: int, *, store: Store, models: Models | None = None) -> Iterator[Replayed]:
+    """With the models, they are asked again as well."""
     known = Known({}, {})
     with store.read() as reading:
         for decision, untouched in reading.decisions_between(since_ms, until_ms):
             replayed = again(decision, untouched, reading, known)
-            if graphs is not None and market is not None and decision.forecast is not None:
-                asked = asked_again(decision, decision.forecast, reading, known, graphs, market)
+            if models is not None and decision.forecast is not None:
+                asked = asked_again(decision, decision.forecast, reading, known, models)
                 replayed = replace(replayed, differences=(*replayed.differences, *asked))
             yield replayed
 
@@ -97,23 +105,23 @@ def spoken_again(decision: Decision, recorded: Forecast, reading: Reading, known
         return [str(error)]
 
 
-def asked_again(
-    decision: Decision, recorded: Forecast, reading: Reading, known: Known, graphs: ShelvedGraphs, market: Market
-) -> list[str]:
+def asked_again(decision: Decision, recorded: Forecast, reading: Reading, known: Known, models: Models) -> list[str]:
     """The graph itself, on the rows as they are stored. What has been pruned since is no difference."""
     trade, used, record = decision.signal.action, decision.features, set_of(recorded.model_id, reading, known)
     if record is None or record.archived_at_ms is not None or used is None or not recorded.members:
         return []
-    row = market.feature_row(used.stream, used.opened_at_ms, used.set_id)
+    row = models.market.feature_row(used.stream, used.opened_at_ms, used.set_id)
     if row is None:
         return []
     assert trade in SIDES
     try:
-        models = record.opened().models
-        (figures,) = graphs.figures(models, [market.window(row, models.rows_back)])
+        trusted = signed_models(record, models.key)
+        (figures,) = models.graphs.figures(trusted, [models.market.window(row, trusted.rows_back)])
     except ModelRefused as error:
         return [f"asked again: {error}"]
-    now = from_figures(models, recorded, trade, figures)
+    if recorded.distance is None or len(figures.rises) != len(recorded.members):
+        return [f"asked again: expected {len(recorded.members)} figures, found {len(figures.rises)}"]
+    now = from_figures(trusted, recorded, trade, heard_again(recorded, trade, figures))
     return [f"asked again: {difference}" for difference in differences(recorded, now)]
 
 

@@ -1,11 +1,11 @@
 """What time does to models: trainings are given up, shadows expire, champions grow too old, files go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from ml_service.domain.events import ModelExpired, ModelRetired
 from ml_service.domain.models.lifecycle import moved
-from ml_service.domain.models.record import ModelRecord
+from ml_service.domain.models.record import ModelRecord, SetRecord
 from ml_service.domain.models.slots import Status
 from ml_service.ports import Reading, Shelf, Store, Writing
 
@@ -35,7 +35,7 @@ def tidy_models(
         expired=each("SHADOW", now_ms, expire, now_ms, store, may_go_on),
         champions_expired=tell_of_expired_champions(now_ms, store),
         archived=sum(
-            each(status, now_ms - retired_files_ms, archive, now_ms, store, may_go_on)
+            each(status, now_ms - retired_files_ms, archive, now_ms, store, may_go_on, kept_for_rollback)
             for status in ("RETIRED", "FAILED")
         ),
         files_dropped=drop_unnamed(now_ms, store, shelf, may_go_on),
@@ -45,67 +45,62 @@ def tidy_models(
 def each(
     status: Status,
     before_ms: int,
-    change: Callable[[Writing, ModelRecord, int], bool],
+    change: Callable[[Writing, ModelRecord, int], None],
     now_ms: int,
     store: Store,
     may_go_on: Callable[[], bool],
+    spared: Callable[[Reading], Collection[str]] = lambda reading: (),
 ) -> int:
-    """How many were changed, of those that are due; the rest waits for the next time."""
+    """How many were changed, of those that are due and in no set that is spared; the rest waits for the next time."""
     if not may_go_on():
         return 0
     with store.read() as reading:
-        if not reading.models_to_tidy(status, before_ms, 1):
+        if not reading.models_to_tidy(status, before_ms, 1, spared(reading)):
             return 0
     with store.begin() as tx:
         tx.lock_models()
-        return sum(change(tx, model, now_ms) for model in tx.models_to_tidy(status, before_ms, MODELS_AT_ONCE))
+        due = tx.models_to_tidy(status, before_ms, MODELS_AT_ONCE, spared(tx))
+        for model in due:
+            change(tx, model, now_ms)
+        return len(due)
 
 
-def give_up(tx: Writing, model: ModelRecord, now_ms: int) -> bool:
+def give_up(tx: Writing, model: ModelRecord, now_ms: int) -> None:
     tx.update_model(moved(model, "FAILED", now_ms, "the training never ended"))
-    return True
 
 
-def expire(tx: Writing, model: ModelRecord, now_ms: int) -> bool:
+def expire(tx: Writing, model: ModelRecord, now_ms: int) -> None:
     tx.update_model(moved(model, "RETIRED", now_ms, "expired"))
     tx.publish(ModelRetired(model.model_id, *model.slot, model.version, "expired"), now_ms)
-    return True
 
 
-def archive(tx: Writing, model: ModelRecord, now_ms: int) -> bool:
-    """Its files may go, and with them the graphs of all sets that name it; not what a rollback may need."""
-    sets = tx.sets_to_archive(model.model_id)
-    kept = kept_for_rollback(tx)
-    if any(record.set_id in kept for record in sets):
-        return False
-    for record in sets:
+def archive(tx: Writing, model: ModelRecord, now_ms: int) -> None:
+    """Its files may go, and with them the graphs of all sets that name it."""
+    for record in tx.sets_to_archive(model.model_id):
         tx.update_set(replace(record, archived_at_ms=now_ms))
     tx.update_model(replace(model, archived_at_ms=now_ms))
-    return True
 
 
 def kept_for_rollback(reading: Reading) -> set[str]:
     """The sets that serve, and the ones that they would give way to."""
-    kept = set()
+    kept: set[str | None] = set()
     for head in reading.reigns():
-        kept.add(head.set_id)
         former = reading.reign(head.place, head.former) if head.former is not None else None
-        if former is not None:
-            kept.add(former.set_id)
-    return kept
+        kept |= {head.set_id, former.set_id if former is not None else None}
+    return {set_id for set_id in kept if set_id is not None}
 
 
 def tell_of_expired_champions(now_ms: int, store: Store) -> int:
     """Each once: it stays the champion of its place, and does not serve."""
     with store.begin() as tx:
         told_ms = int(tx.cursor(TOLD) or 0)
-        expired = []
+        expired: list[SetRecord] = []
         for head in tx.reigns():
-            record = tx.model_set(head.set_id)
+            record = tx.model_set(head.set_id) if head.set_id is not None else None
             if record is not None and record.expires_at_ms is not None and told_ms < record.expires_at_ms <= now_ms:
-                expired.append(head)
-        for head in expired:
-            tx.publish(ModelExpired(head.set_id, *head.place), now_ms)
+                expired.append(record)
+        for record in expired:
+            tx.publish(ModelExpired(record.set_id, *record.place), now_ms)
         if now_ms > told_ms:
             tx.save_cursor(TOLD, str(now_ms))
         return len(expired)

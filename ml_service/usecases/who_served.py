@@ -11,7 +11,7 @@ def who_served(symbol: str, regime: str | None, at_ms: int, *, store: Store) -> 
     with store.read() as reading:
         for place in fall_back(symbol, regime):
             reign = reading.reign_at(place, at_ms)
-            if reign is None:
+            if reign is None or reign.set_id is None:
                 continue
             record = reading.model_set(reign.set_id)
             assert record is not None, "a set that served is never deleted"

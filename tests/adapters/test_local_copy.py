@@ -1,5 +1,6 @@
 """The snapshot on this host's disk: whole, never older than it was, and replaced when it has missed something."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from ml_service.adapters.local_copy import LocalCopy
 from ml_service.domain.keys import ApiKey
 from ml_service.domain.view import Changes, View, changed
 from tests.builders import HASH, kill, policy, thresholds
-from tests.models import PLACE, model_set, set_record
+from tests.models import KEY, PLACE, model_set, set_record
 
 KEYS = (
     ApiKey("k1", "a" * 64, "user", ("ada",), "name", 1, 2, 3),
@@ -80,6 +81,45 @@ def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     found = copy.load()
     assert found is not None
     assert (found.generation, found.thresholds[0].revision) == (5, 5)
+
+
+def test_a_place_that_is_left_to_nobody_has_no_champion_after_a_restart(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path, URL)
+    champion = set_record(model_set("s-1")).opened()
+    view = saved(copy, Changes("store", 5, champions=(champion,), full=True), -1)
+
+    saved(copy, Changes("store", 6, vacated=(PLACE,)), 5, view)
+
+    found = copy.load()
+    assert found is not None
+    assert (found.generation, found.champions) == (6, ())
+
+
+def test_the_whole_of_a_store_replaces_what_another_version_left_at_the_same_generation(tmp_path: Path) -> None:
+    """After a downgrade and an upgrade of the tables, nobody serves; the copy must not know better."""
+    copy = LocalCopy(tmp_path, URL)
+    saved(copy, Changes("store", 5, champions=(set_record(model_set("s-1")).opened(),), full=True), -1)
+
+    saved(copy, Changes("store", 5, (thresholds(),), full=True), -1)
+
+    found = copy.load()
+    assert found is not None
+    assert found.champions == ()
+    assert [row.user_id for row in found.thresholds] == ["ada"]
+
+
+def test_a_champion_that_this_version_cannot_read_takes_nothing_else_along(tmp_path: Path) -> None:
+    copy = LocalCopy(tmp_path, URL)
+    champion = set_record(model_set("s-1")).opened()
+    later = champion.signed.text.replace('"horizon_minutes"', '"horizon"')
+    unreadable = replace(champion, signed=KEY.sign(later))
+
+    saved(copy, Changes("store", 5, (thresholds(),), KEYS, (kill(),), champions=(unreadable,), full=True), -1)
+
+    found = copy.load()
+    assert found is not None
+    assert found.champions == ()
+    assert (found.kills, len(found.keys), len(found.thresholds)) == ((kill(),), 2, 1)
 
 
 def test_a_copy_that_has_missed_something_is_written_whole(tmp_path: Path) -> None:

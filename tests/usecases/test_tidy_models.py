@@ -3,10 +3,14 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.slots import Place
+from ml_service.usecases.retire import retire
 from ml_service.usecases.tidy_models import GIVEN_UP_MS, UNNAMED_MS, Tidied, tidy_models
 from tests.builders import NOW_MS
-from tests.models import Registry, model_record
+from tests.models import Registry, finished, model_record
 from tests.usecases.facts import published
 
 DAY_MS = 86_400_000
@@ -92,6 +96,27 @@ def test_files_of_models_retired_long_ago_go_and_those_a_rollback_may_need_stay(
         assert archived.archived_at_ms is not None
         assert reading.model(first.opened().models.members[0].model_id) is not None
     assert registry.roll_back()[0].set_id == second.set_id
+
+
+def test_those_that_a_rollback_may_need_do_not_hold_up_the_others(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every place keeps a former champion, and those were retired before many another."""
+    monkeypatch.setattr("ml_service.usecases.tidy_models.MODELS_AT_ONCE", 4)
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+        place = Place(symbol)
+        for name in ("first", "second"):
+            models = [finished(f"{name} {symbol}", kind, place) for kind in ("xgboost", "logistic")]
+            registry.promote(registry.register(f"{name} {symbol}", *models, place=place).set_id)
+    third = registry.register("third")
+    for member in third.opened().models.members:
+        retire(member.model_id, reason="", actor="tester", now_ms=registry.now_ms, store=registry.store)
+    aged(tmp_path)
+
+    done = tidied(registry, 181 * DAY_MS)
+
+    assert done.archived == 2
+    assert has_files(registry, third, tmp_path) == {False}
 
 
 def test_files_that_no_row_names_leave_the_shelf_but_not_at_once(registry: Registry, tmp_path: Path) -> None:

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from ml_service.adapters.inference.graph import open_graph
 from ml_service.adapters.inference.shelved import ShelvedGraphs
 from ml_service.domain.models.calibration import Calibration, log_odds, squashed
+from ml_service.domain.models.champions import after_rollback
+from ml_service.domain.models.record import record_of
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
-from ml_service.domain.models.speaking import Figures
+from ml_service.domain.models.speaking import Figures, Question, question
 from ml_service.features.schema import SCHEMA
-from ml_service.usecases.replay import replay_between
+from ml_service.usecases.replay import Models, replay_between
+from tests.builders import NOW_MS
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.champions import certain, crowned, listening, shelved_set
 from tests.models import FOREIGN_KEY
@@ -246,6 +250,40 @@ def test_rows_that_are_not_there_yet_are_not_waited_for(desk: Desk, user: str) -
     assert desk.evaluate(user, NOW)["model_status"] == "window_missing"
 
 
+def test_after_a_rollback_to_nobody_no_model_speaks(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk))
+    process = desk.process
+    with process._store.begin() as tx:
+        head = tx.reign(Place("BTCUSDT"))
+        assert head is not None
+        assert tx.save_reign(after_rollback(head, None, NOW_MS, "tester", ""))
+    process._snapshot.catch_up()
+    process._forecaster.look()
+
+    assert desk.evaluate(user, NOW)["model_status"] == "none"
+    assert process._forecaster._champions.open == {}
+
+
+def test_a_question_that_was_put_before_a_promotion_is_answered_after_it(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk, listening(5, 1.0, rows_back=4)))
+    forecaster = desk.process._forecaster
+    forecaster.stop()
+    view = desk.process._snapshot.view()
+    asked = question(forecaster.serving(), "BTCUSDT", view.features_for("BTCUSDT", CLOSED_MS), CLOSED_MS)
+    assert isinstance(asked, Question)
+
+    promote(desk, made(desk, certain(1.0), set_id="s-2", version=2))
+    (told_of,) = forecaster.figures(view, [asked])
+    forecaster.look()
+    held = forecaster._champions._leaving
+
+    assert isinstance(told_of, Figures)
+    assert desk.evaluate(user, NOW)["model"]["id"] == "s-2"
+    assert held == {}
+
+
 def test_a_failing_graph_fails_no_decision_and_is_alerted_once(
     desk: Desk, user: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -417,11 +455,21 @@ def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
             return super().figures(models, windows)
 
     def replayed(store: Any, graphs: Any) -> list[tuple[str, ...]]:
-        found = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=store, graphs=graphs, market=process._market)
+        asked = Models(graphs, process._market, process._signing_key)
+        found = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=store, models=asked)
         return [one.differences for one in found]
 
     assert replayed(process._store, Counting(process._shelf)) == [()]
     assert asked_of == ["s-1"]
+
+    class Rounding(ShelvedGraphs):
+        """As a graph does that is asked about one row alone which it had heard among others."""
+
+        def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
+            ((rises, distance),) = super().figures(models, windows)
+            return [Figures(tuple(rise + 1e-6 for rise in rises), distance * (1.0 + 1e-6))]
+
+    assert replayed(process._store, Rounding(process._shelf)) == [()]
 
     class Other(ShelvedGraphs):
         def figures(self, models: ModelSet, windows: Any) -> list[Figures]:
@@ -429,3 +477,28 @@ def test_a_replay_can_ask_the_models_again(desk: Desk, user: str) -> None:
 
     ((said,),) = replayed(process._store, Other(process._shelf))
     assert said.startswith("asked again: forecast: recorded 0.")
+
+
+def test_no_graph_is_opened_to_explain_or_replay_unless_our_key_signed_its_set(desk: Desk, user: str) -> None:
+    """Somebody who can write to the database names another graph after the decision was made."""
+    fed(desk)
+    promote(desk, made(desk, certain(2.0)))
+    desk.evaluate(user, NOW, decision_id="kept")
+    process = desk.process
+    forged = record_of(made(desk, certain(2.0), certain(-2.0), key=FOREIGN_KEY), NOW_MS)
+    with process._store.begin() as tx:
+        tx.update_set(forged)
+    opened_files: list[bytes] = []
+
+    def watched(content: bytes) -> Any:
+        opened_files.append(content)
+        return open_graph(content)
+
+    process.parts.graphs = ShelvedGraphs(process._shelf, watched)
+    asked = Models(process.parts.graphs, process._market, process._signing_key)
+    refused = desk.problem(422, "GET", f"/api/v1/decision/{user}/kept/explanation")
+    (replayed,) = replay_between(CLOSED_MS, CLOSED_MS + HOUR_MS, store=process._store, models=asked)
+
+    assert refused["code"] == "model_refused"
+    assert any("found that of" in difference for difference in replayed.differences)
+    assert opened_files == []

@@ -99,6 +99,27 @@ def test_a_promotion_serves_at_once_and_a_rollback_brings_the_former_back(
     assert [one["set_id"] for one in champions if one["symbol"] == place["symbol"]] == [first]
 
 
+def test_a_first_champion_is_rolled_back_to_nobody(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    set_id = registered(registry, "first", place)
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})
+
+    back = [desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": set_id}) for _ in range(2)]
+
+    assert [(one["set_id"], one["set"], one["step"], one["changed"]) for one in back] == [
+        (None, None, "rolled_back", True),
+        (None, None, "rolled_back", False),
+    ]
+    assert desk.process.parts.snapshot.view().champion_for(place["symbol"], None, registry.now_ms) is None
+    assert [one for one in desk.data("GET", f"{ROOT}/champions")["items"] if one["symbol"] == place["symbol"]] == []
+    history = desk.data("GET", f"{ROOT}/champions/history?symbol={place['symbol']}")["items"]
+    assert [one["set_id"] for one in history] == [None, set_id]
+    assert desk.data("GET", f"{ROOT}/sets/{set_id}")["served"][0]["until"] == history[0]["since"]
+    listed = desk.data("GET", f"{ROOT}/models?symbol={place['symbol']}")["items"]
+    assert {one["status"] for one in listed} == {"SHADOW"}
+    assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["revision"] == 3
+
+
 def test_a_set_tells_how_it_came_about_and_when_it_served(desk: Desk, registry: Registry, user: str) -> None:
     place = place_of(user)
     set_id = registered(registry, "first", place, weights={"*": (0.75, 0.25)})

@@ -51,6 +51,8 @@ class Champions:
         self._refused: dict[str, tuple[str, float]] = {}
         """By document: why, and when to try again."""
         self.open: Mapping[Place, Champion] = {}
+        self._leaving: Mapping[Place, Champion] = {}
+        """Replaced at the last look: a question that was put before it is still answered."""
         self.serving = Serving()
 
     def newcomers(self, wanted: Mapping[Place, Signed]) -> dict[Place, Champion]:
@@ -75,12 +77,19 @@ class Champions:
     def take(self, wanted: Mapping[Place, Signed], newcomers: Mapping[Place, Champion]) -> None:
         """Where a newcomer could not be opened, the one before it goes on; where nobody is wanted, nobody speaks."""
         kept = {place: champion for place, champion in self.open.items() if place in wanted}
-        self.open = {**kept, **newcomers}
+        still_open = {**kept, **newcomers}
+        self._leaving = {place: one for place, one in self.open.items() if still_open.get(place) is not one}
+        self.open = still_open
         silent: dict[Place, Hindrance] = {place: "refused" for place in wanted if place not in self.open}
         self.serving = Serving({place: champion.models for place, champion in self.open.items()}, silent)
         for place, champion in newcomers.items():
             self._refused.pop(champion.signed.signature, None)
             logger.info("set %s speaks for %s", champion.models.set_id, "/".join(place))
+
+    def of_set(self, set_id: str) -> Champion | None:
+        return next(
+            (one for some in (self.open, self._leaving) for one in some.values() if one.models.set_id == set_id), None
+        )
 
     def opened(self, signed: Signed) -> Champion:
         """`ModelRefused` unless everything about it is as its signed document says."""

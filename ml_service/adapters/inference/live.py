@@ -83,9 +83,9 @@ class LiveForecaster:
         return [told[key] for key in keys]
 
     def _run(self, view: View, set_id: str, asked: Mapping[Key, Question]) -> dict[Key, Figures | ModelStatus]:
-        champion = next((one for one in self._champions.open.values() if one.models.set_id == set_id), None)
+        champion = self._champions.of_set(set_id)
         if champion is None:
-            # It was replaced between the question and here.
+            # It was replaced between the question and here, and that took longer than two looks.
             return dict.fromkeys(asked, "loading")
         rows_back = champion.models.rows_back
         windows = {

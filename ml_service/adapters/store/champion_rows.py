@@ -88,7 +88,7 @@ class ChampionsReading(Look):
 
     def reigns(self) -> list[Reign]:
         """Those that last, one for every place that has a champion."""
-        query = select(t.champion_history).join(t.champions, IS_HEAD)
+        query = select(t.champion_history).join(t.champions, IS_HEAD).where(t.champions.c.set_id.is_not(None))
         history = t.champion_history.c
         return [
             reign_from(row)

@@ -12,6 +12,7 @@ from ml_service.adapters.store.kill_rows import kill_from
 from ml_service.adapters.store.threshold_rows import thresholds_from
 from ml_service.adapters.store.transaction import Look
 from ml_service.adapters.store.upserts import insert_or_skip
+from ml_service.domain.models.slots import Place
 from ml_service.domain.view import Changes
 
 
@@ -68,6 +69,14 @@ class ChangesReading(Look):
                     .where(t.champions.c.generation > since)
                 ).mappings()
                 if (champion := champion_from(row)) is not None
+            ),
+            vacated=tuple(
+                Place(row.symbol, row.regime)
+                for row in self._connection.execute(
+                    select(t.champions.c.symbol, t.champions.c.regime).where(
+                        t.champions.c.generation > since, t.champions.c.set_id.is_(None)
+                    )
+                )
             ),
             full=not known,
         )

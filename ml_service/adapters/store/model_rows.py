@@ -1,5 +1,6 @@
 """The registry of models: one row for every version, and no slot with two that are ACTIVE."""
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -65,12 +66,17 @@ class ModelsReading(Look):
             model_from,
         )
 
-    def models_to_tidy(self, status: str, before_ms: int, limit: int) -> list[ModelRecord]:
+    def models_to_tidy(
+        self, status: str, before_ms: int, limit: int, spared: Collection[str] = ()
+    ) -> list[ModelRecord]:
         """The oldest of those whose time has come: by the status, to be given up, to expire, or to be archived."""
         c = t.model_registry.c
         due = {"TRAINING": c.created_at_ms, "SHADOW": c.expires_at_ms}.get(status, c.retired_at_ms)
+        members = t.model_set_members.c
+        in_spared = select(members.model_id).where(members.set_id.in_(spared))
         query = (
             select(t.model_registry)
+            .where(c.model_id.not_in(in_spared))
             .where(c.status == status, due < before_ms, c.archived_at_ms.is_(None))
             .order_by(due, c.model_id)
             .limit(limit)

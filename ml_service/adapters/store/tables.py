@@ -423,7 +423,7 @@ champions = Table(
     Column("symbol", Text, primary_key=True),
     Column("regime", Text, primary_key=True),
     Column("revision", Integer, nullable=False),
-    Column("set_id", Text, nullable=False),
+    Column("set_id", Text),
     Column("generation", BigInteger, nullable=False),
     Index("champions_by_generation", "generation"),
 )
@@ -434,7 +434,7 @@ champion_history = Table(
     Column("symbol", Text, primary_key=True),
     Column("regime", Text, primary_key=True),
     Column("revision", Integer, primary_key=True),
-    Column("set_id", Text, nullable=False),
+    Column("set_id", Text),
     Column("step", Text, nullable=False),
     Column("former", Integer),
     Column("since_ms", BigInteger, nullable=False),

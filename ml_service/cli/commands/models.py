@@ -6,14 +6,28 @@ from typing import Annotated, cast
 
 import typer
 
+from ml_service.cli.symbols import symbol_from
+from ml_service.domain.market.regimes import regime_named
+from ml_service.errors import InvalidInput
 from ml_service.settings import load_settings
 
 models = typer.Typer(no_args_is_help=True, help="List, show, promote, roll back, retire and verify models.")
 
 ACTOR = "command-line"
 
-Symbol = Annotated[str, typer.Option(help="One symbol; * is all of them.")]
-Regime = Annotated[str, typer.Option(help="One regime of the market; * is all of them.")]
+
+def regime_from(text: str | None) -> str | None:
+    """The same names that the web understands."""
+    if text is None or text == "*":
+        return text
+    try:
+        return regime_named(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Symbol = Annotated[str, typer.Option(help="One symbol; * is all of them.", callback=symbol_from)]
+Regime = Annotated[str, typer.Option(help="One regime of the market; * is all of them.", callback=regime_from)]
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 
 
@@ -21,8 +35,8 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 def models_list(
     model_type: Annotated[str | None, typer.Option("--type", help="logistic, forest, xgboost, …")] = None,
     status: Annotated[str | None, typer.Option(help="TRAINING, SHADOW, ACTIVE, RETIRED or FAILED")] = None,
-    symbol: Annotated[str | None, typer.Option(help="One symbol; * for those of all symbols.")] = None,
-    regime: Annotated[str | None, typer.Option(help="One regime; * for those of all regimes.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="One symbol; * for all-symbol ones.", callback=symbol_from)] = None,
+    regime: Annotated[str | None, typer.Option(help="One regime; * for all-regime ones.", callback=regime_from)] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
 ) -> None:
     """List models, newest first."""
@@ -117,7 +131,7 @@ def models_rollback(
     away_from: Annotated[str | None, typer.Option("--set", help="The set that is to go.")] = None,
     reason: Reason = "",
 ) -> None:
-    """Put the former champion of a place back; works with the service down."""
+    """Put the former champion of a place back, or nobody where there is none; works with the service down."""
     from ml_service.cli.wiring import open_models
     from ml_service.domain.models.slots import Place
     from ml_service.usecases.rollback import rollback
@@ -133,7 +147,10 @@ def models_rollback(
             shelf=tools.shelf,
             key=tools.signing_key,
         )
-    print(f"set {reign.set_id} serves {symbol}/{regime}" + (" again" if changed else " already"))
+    if reign.set_id is None:
+        print(f"nobody serves {symbol}/{regime} " + ("any more" if changed else "already"))
+    else:
+        print(f"set {reign.set_id} serves {symbol}/{regime}" + (" again" if changed else " already"))
 
 
 @models.command("retire")

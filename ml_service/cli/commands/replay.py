@@ -17,16 +17,16 @@ def replay(
     ] = False,
 ) -> None:
     """Execute recorded decisions again and name every one that comes out differently."""
-    from ml_service.cli.wiring import open_graphs, open_market, open_store
-    from ml_service.usecases.replay import replay_between
+    from ml_service.cli.wiring import open_graphs, open_market, open_models
+    from ml_service.usecases.replay import Models, replay_between
 
     settings = load_settings()
-    with open_store(settings) as tools, open_market(settings) as market:
-        graphs = open_graphs(settings) if models else None
+    with open_models(settings) as tools, open_market(settings) as market:
+        asked = Models(open_graphs(settings), market, tools.signing_key) if models else None
         since_ms = moment(since, tools.now_ms())
         until_ms = moment(until, tools.now_ms()) if until is not None else tools.now_ms() + 1
         total = different = 0
-        for one in replay_between(since_ms, until_ms, store=tools.store, graphs=graphs, market=market):
+        for one in replay_between(since_ms, until_ms, store=tools.store, models=asked):
             total += 1
             if not one.equal:
                 different += 1

@@ -17,7 +17,8 @@ class Reign:
     place: Place
     revision: int
     """Counts the entries of its place, from 1."""
-    set_id: str
+    set_id: str | None
+    """None where nobody serves."""
     step: Step
     former: int | None
     """The revision that a rollback goes back to; None where there is none."""
@@ -39,14 +40,15 @@ def after_promotion(head: Reign | None, place: Place, set_id: str, at_ms: int, a
     )
 
 
-def after_rollback(head: Reign, restored: Reign, at_ms: int, actor: str, reason: str) -> Reign:
-    """A second rollback goes one step further back: what was rolled back is never returned to by another one."""
+def after_rollback(head: Reign, restored: Reign | None, at_ms: int, actor: str, reason: str) -> Reign:
+    """A second rollback goes one step further back: what was rolled back is never returned to by another one. Before
+    the first champion, nobody served."""
     return Reign(
         place=head.place,
         revision=head.revision + 1,
-        set_id=restored.set_id,
+        set_id=restored.set_id if restored is not None else None,
         step="rolled_back",
-        former=restored.former,
+        former=restored.former if restored is not None else None,
         since_ms=not_before(head, at_ms),
         actor=actor,
         reason=reason,

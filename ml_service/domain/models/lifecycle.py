@@ -10,7 +10,8 @@ from ml_service.errors import Conflict
 FOLLOWS: Mapping[Status, tuple[Status, ...]] = {
     "TRAINING": ("SHADOW", "FAILED"),
     "SHADOW": ("ACTIVE", "RETIRED", "FAILED"),
-    "ACTIVE": ("RETIRED",),
+    # The latter where nobody takes its place.
+    "ACTIVE": ("RETIRED", "SHADOW"),
     # A rollback brings back what was replaced.
     "RETIRED": ("ACTIVE",),
     "FAILED": (),
@@ -40,3 +41,8 @@ def succession(
     stays = {model.model_id for model in entering}
     retired = [moved(model, "RETIRED", at_ms, reason) for model in leaving if model.model_id not in stays]
     return retired + [moved(model, "ACTIVE", at_ms) for model in entering if model.status != "ACTIVE"]
+
+
+def withdrawal(leaving: Sequence[ModelRecord], at_ms: int) -> list[ModelRecord]:
+    """What changes when a set's models leave their place to nobody: they may be promoted again."""
+    return [moved(model, "SHADOW", at_ms) for model in leaving]

@@ -7,6 +7,9 @@ from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.speaking import Figures
 from ml_service.domain.types import Forecast, MemberFigure, ModelStatus, Trade
 
+NEAR = 1e-5
+"""As near as a graph has to be to the models that it was made of."""
+
 
 def told_again(models: ModelSet, recorded: Forecast, trade: Trade) -> Forecast | ModelStatus:
     """The same rule on the same figures."""
@@ -18,6 +21,20 @@ def told_again(models: ModelSet, recorded: Forecast, trade: Trade) -> Forecast |
 
 def from_figures(models: ModelSet, recorded: Forecast, trade: Trade, figures: Figures) -> Forecast | ModelStatus:
     return forecast(models, figures.rises, figures.distance, trade, recorded.regime)
+
+
+def heard_again(recorded: Forecast, trade: Trade, figures: Figures) -> Figures:
+    """What a graph said now, with the recorded figure wherever the two are the same but for rounding: a row alone and
+    the same row among others are added up in another order."""
+    rises = tuple(
+        same_or(rise_of(member, trade), rise) for member, rise in zip(recorded.members, figures.rises, strict=True)
+    )
+    assert recorded.distance is not None
+    return Figures(rises, same_or(recorded.distance, figures.distance))
+
+
+def same_or(recorded: float, now: float) -> float:
+    return recorded if abs(now - recorded) <= NEAR * max(1.0, abs(recorded)) else now
 
 
 def rise_of(member: MemberFigure, trade: Trade) -> float:

@@ -21,6 +21,12 @@ def verified_set(signed: Signed, key: SigningKey, schema_hash: str) -> ModelSet:
     return models
 
 
+def signed_models(record: SetRecord, key: SigningKey) -> ModelSet:
+    """Of any set that we have ever signed, to ask it once more; `ModelRefused` otherwise."""
+    key.verify(record.signed)
+    return record.opened().models
+
+
 def fit_to_serve(
     record: SetRecord,
     members: Sequence[ModelRecord],

@@ -69,7 +69,8 @@ def feature_values(used: FeaturesUsed) -> dict[str, float | None] | None:
 def explain_decision(user_id: str, decision_id: str) -> Response:
     """Why the models said what they said."""
     use = parts()
-    return ok(explanation_data(explain(user_id, decision_id, store=use.store, market=use.market, graphs=use.graphs)))
+    told = explain(user_id, decision_id, store=use.store, market=use.market, graphs=use.graphs, key=use.signing_key)
+    return ok(explanation_data(told))
 
 
 @decisions.post("/api/v1/decision/<user_id>/<decision_id>/replay")

@@ -125,7 +125,7 @@ def post_promote() -> Response:
 @models.post(f"{ROOT}/models/rollback")
 @contract("admin", body=RollbackBody, answer="Who serves the place now, and whether that is new.")
 def post_rollback() -> Response:
-    """Put the former champion of a place back; in every worker within a second, and without the worker."""
+    """Put the former champion of a place back, or nobody; in every worker within a second, and without the worker."""
     use = parts()
     body = checked(RollbackBody, current().json_object())
     reign, changed = rollback(
@@ -145,8 +145,7 @@ def told(reign: Reign, changed: bool) -> Response:
     parts().snapshot.catch_up()
     current().log.update(set_id=reign.set_id, changed=changed)
     with parts().store.read() as reading:
-        record = reading.model_set(reign.set_id)
-    assert record is not None
+        record = reading.model_set(reign.set_id) if reign.set_id is not None else None
     return ok({**champion_data(reign, record, current().now_ms), "changed": changed})
 
 
@@ -180,8 +179,8 @@ def list_champions() -> Response:
     items: list[dict[str, Any]] = []
     with parts().store.read() as reading:
         for reign in reading.reigns():
+            assert reign.set_id is not None
             record = reading.model_set(reign.set_id)
-            assert record is not None
             items.append(champion_data(reign, record, current().now_ms))
     return ok({"items": items})
 

@@ -158,8 +158,8 @@ def reigns_data(reigns: Sequence[tuple[Reign, int | None]]) -> list[dict[str, An
     return [{**reign_data(reign), "until": at(until_ms)} for reign, until_ms in reigns]
 
 
-def champion_data(reign: Reign, record: SetRecord, now_ms: int) -> dict[str, Any]:
-    return {**reign_data(reign), "set": set_data(record, now_ms)}
+def champion_data(reign: Reign, record: SetRecord | None, now_ms: int) -> dict[str, Any]:
+    return {**reign_data(reign), "set": set_data(record, now_ms) if record is not None else None}
 
 
 def at(at_ms: int | None) -> str | None:

@@ -7,9 +7,10 @@ import pytest
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.keys import ApiKey
+from ml_service.domain.models.champions import Reign, after_rollback
 from tests.adapters.store.rows import report, write
 from tests.builders import NOW_MS, decision, kill, outcome, thresholds
-from tests.models import model_set, reign, set_record
+from tests.models import PLACE, model_set, reign, set_record
 
 
 def key(key_id: str = "k1", **fields: Any) -> ApiKey:
@@ -107,6 +108,33 @@ def test_a_champion_is_told_when_it_takes_its_place_and_not_again(store: SqlStor
     assert after.champions == (second.opened(),)
     assert later is not None
     assert later.champions == ()
+
+
+def test_a_place_that_is_left_to_nobody_is_told_once(store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.save_set(set_record(model_set("s-1")))
+        tx.save_reign(reign(None, "s-1"))
+    with store.read() as reading:
+        before = reading.changes_since("", -1)
+    assert before is not None
+
+    with store.begin() as tx:
+        head = tx.reign(PLACE)
+        assert head is not None
+        assert tx.save_reign(after_rollback(head, None, NOW_MS, "tester", ""))
+    with store.read() as reading:
+        after = reading.changes_since(before.store_id, before.generation)
+        anew = reading.changes_since("", -1)
+
+    assert after is not None
+    assert anew is not None
+    assert [(told.champions, told.vacated) for told in (after, anew)] == [((), (PLACE,))] * 2
+    assert reading_of_heads(store) == []
+
+
+def reading_of_heads(store: SqlStore) -> list[Reign]:
+    with store.read() as reading:
+        return reading.reigns()
 
 
 def test_a_champion_whose_document_is_another_ones_is_left_out(database: Database, store: SqlStore) -> None:

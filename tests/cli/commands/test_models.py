@@ -9,6 +9,7 @@ import pytest
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.schema import upgrade
+from ml_service.domain.models.slots import Place
 from ml_service.settings import load_settings
 from tests.cli.desk import Type, store_of
 from tests.models import Registry, finished
@@ -47,6 +48,8 @@ def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> N
         typed("models", "promote", second).out,
         typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second, "--reason", "it lost").out,
         typed("models", "rollback", "--symbol", "BTCUSDT", "--set", second).out,
+        typed("models", "rollback", "--symbol", "BTCUSDT", "--set", first).out,
+        typed("models", "rollback", "--symbol", "btc/usdt", "--set", first).out,
     ]
 
     assert said == [
@@ -55,7 +58,21 @@ def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> N
         f"set {second} served BTCUSDT/* already\n",
         f"set {first} serves BTCUSDT/* again\n",
         f"set {first} serves BTCUSDT/* already\n",
+        "nobody serves BTCUSDT/* any more\n",
+        "nobody serves BTCUSDT/* already\n",
     ]
+
+
+def test_symbols_and_regimes_are_typed_as_over_http(typed: Type, registry: Registry) -> None:
+    place = Place("BTCUSDT", "sideways")
+    record = registry.register("first", finished("first", place=place), place=place)
+
+    said = typed("models", "promote", "--type", "xgboost", "--symbol", "btc/usdt", "--regime", "ranging")
+
+    assert said.out == f"set {record.set_id} serves BTCUSDT/sideways\n"
+    assert len(typed("models", "list", "--symbol", "btc-usdt", "--regime", "Ranging").out.splitlines()) == 1
+    for words in (("--regime", "stormy"), ("--symbol", "?")):
+        assert typed("models", "rollback", *words).status == 2
 
 
 def test_a_model_is_retired_unless_it_serves(typed: Type, registry: Registry) -> None:

@@ -18,6 +18,7 @@ STEPS = {
     ("SHADOW", "RETIRED"),
     ("SHADOW", "FAILED"),
     ("ACTIVE", "RETIRED"),
+    ("ACTIVE", "SHADOW"),
     ("RETIRED", "ACTIVE"),
 }
 
