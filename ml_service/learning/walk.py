@@ -164,28 +164,3 @@ def member_losses(stretch: Stretch) -> Floats:
     return np.stack(
         [log_losses(on_base(one, base), truth) for one, base in zip(stretch.figures, stretch.bases, strict=True)]
     )
-
-
-def tested_rows(spans: Sequence[Span]) -> Places:
-    return np.concatenate([span.test for span in spans])
-def on_base(figures: Floats, base: float) -> Floats:
-    """Members learn as if rising and falling were equally frequent; this is what they say of how frequent they were
-    (King and Zeng 2001)."""
-    if not 0.0 < base < 1.0:
-        return figures
-    return squashed_all(log_odds_of(figures) + float(np.log(base / (1.0 - base))))
-
-
-def skills(losses: Floats, overlap: int) -> list[Skill | None]:
-    if losses.shape[1] < ROWS_MIN:
-        return [None] * len(losses)
-    usual = losses.mean(axis=0)
-    return [skill_of(usual - one, overlap) for one in losses]
-
-
-def skill_of(gains: Floats, overlap: int) -> Skill | None:
-    told = gains[np.isfinite(gains)]
-    if told.size < ROWS_MIN:
-        return None
-    error = standard_error(told, overlap)
-    return Skill(float(told.mean()), error, told.size) if np.isfinite(error) else None

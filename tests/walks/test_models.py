@@ -33,10 +33,12 @@ def test_a_trained_set_decides_once_it_is_promoted_and_no_longer_once_it_is_take
         trained = orjson.loads(typed(service, "train", *NAMED, *SMALL, "--json"))
         unpromoted = service.evaluate("ada", now)
         typed(service, "models", "promote", trained["set_id"], "--reason", "the first")
-        decision = decided_by(service, trained["set_id"], now)
+        decision = decided_once(service, now, trained["set_id"])
         typed(service, "models", "verify")
         replayed = typed(service, "replay", "--since", "20000d", "--models")
         looked_up = service.client.get(f"/api/v1/decision/ada/{decision['decision_id']}").json()["data"]
+        typed(service, "models", "rollback", "--symbol", "BTCUSDT")
+        after = decided_once(service, now, None)
 
     assert (before["model"], before["model_status"]) == (None, "none")
     assert unpromoted["model"] is None
@@ -45,6 +47,7 @@ def test_a_trained_set_decides_once_it_is_promoted_and_no_longer_once_it_is_take
     assert 0.0 < decision["probability"] < 1.0
     assert looked_up["model"] == decision["model"]
     assert "0 came out differently" in replayed
+    assert after["model_status"] == "none"
 
 
 def typed(service: Service, *words: str) -> str:
@@ -60,13 +63,12 @@ def typed(service: Service, *words: str) -> str:
     return done.stdout
 
 
-def decided_by(service: Service, set_id: str, now: dict[str, str]) -> dict[str, Any]:
-    """The first decision that the set had a say in; a file is opened beside the requests."""
+def decided_once(service: Service, now: dict[str, str], set_id: str | None) -> dict[str, Any]:
+    """The first decision in which that set has a say, or none has; a file is opened beside the requests."""
     deadline = time.monotonic() + NOTICED_SECONDS
     while time.monotonic() < deadline:
         decision: dict[str, Any] = service.evaluate("ada", now)
-        if decision["model"] is not None:
-            assert decision["model"]["id"] == set_id
+        if (decision["model"] or {}).get("id") == set_id:
             return decision
         time.sleep(0.1)
-    raise AssertionError(f"the set has had no say within {NOTICED_SECONDS} s: {decision['model_status']}")
+    raise AssertionError(f"not so within {NOTICED_SECONDS} s: {decision['model_status']} {decision['model']}")

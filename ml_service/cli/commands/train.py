@@ -54,7 +54,6 @@ def train(
     seed: Annotated[int, typer.Option(help="The same one gives the same bytes.", min=0, max=SEED_MAX)] = 0,
     device: Annotated[Device, typer.Option(help="Where nets are trained.")] = Device.AUTO,
     jobs: Annotated[int, typer.Option(help="Threads of a model that can use several.", min=1, max=64)] = 1,
-    expires_days: Annotated[float | None, typer.Option(help="After so many days the models serve no more.")] = None,
     as_job: Annotated[bool, typer.Option("--job", help="Let the worker do it; prints the job's id.")] = False,
     expires_days: Annotated[
         float | None, typer.Option(help="After so many days the models serve no more.", min=0.01, max=DAYS_MAX)
@@ -105,9 +104,7 @@ def train(
         print(job.id if is_new else f"{job.id} (asked for already)")
         return
     # Whoever decides on this host goes first.
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     step_back(NICENESS)
-    settings = load_settings()
     try:
         training = run(request, settings, Lines if followed else Progress)
     except KeyboardInterrupt:
