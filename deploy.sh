@@ -249,9 +249,9 @@ run_tests() {
 # machine for itself.
 run_all_tests() {
   local failed=0
-  local timed=(tests/safety/test_p{3,8}_*.py tests/safety/test_workers_come_back.py)
+  local timed=(tests/safety/test_p{1,3,8}_*.py tests/safety/test_workers_come_back.py)
   local waiting=(tests/safety/test_p3b_*.py) switching=(tests/safety/test_p14_*.py)
-  local one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1,1b,2,4,4c,7,11,12,15}_*.py)
+  local one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1b,2,4,4c,7,11,12,15}_*.py)
   local elsewhere=("${one[@]}" "${timed[@]}" "${waiting[@]}" "${switching[@]}")
   both "${one[*]}" "tests ${elsewhere[*]/#/--ignore=}" || failed=1
   both "${waiting[*]}" "${switching[*]}" || failed=1
