@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from ml_service.errors import Untrainable
 from ml_service.learning.examples import Examples, Figures, Rows
 from ml_service.learning.trainers.header import Headed, Header, same_schema
 from ml_service.learning.trainers.onnx_trees import Tree, at_most, graph_of_trees
 from ml_service.learning.trainers.preparation import preparation_of
 from ml_service.learning.trainers.skops_file import packed, unpacked
 from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
-from ml_service.learning.trainers.trainable import chosen, examine
+from ml_service.learning.trainers.trainable import chosen, examine, trees_after
 
 AT_ONCE = 10
 """Trees between two words about progress."""
@@ -87,9 +86,7 @@ class ForestTrainer:
         same_schema(model.header, examples.schema)
         parameters = chosen(model.header.parameters, wishes.parameters)
         examine(examples)
-        trees = model.steps + int(parameters["more_trees"])
-        if trees > parameters["trees_max"]:
-            raise Untrainable(f"expected at most {parameters['trees_max']:g} trees, found {trees}: train it anew")
+        trees = trees_after(model.steps, parameters)
         rows = model.header.preparation.filled(examples.rows[examples.places])
         grow(model.estimator, trees, rows, examples, wishes.threads, progress)
         return Forest(replace(model.header, parameters=parameters, steps=trees), model.estimator)

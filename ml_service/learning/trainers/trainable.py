@@ -55,6 +55,14 @@ def chosen(own: Mapping[str, float], wished: Mapping[str, float] | None) -> dict
     return {name: kind_of(value)((wished or {}).get(name, value)) for name, value in own.items()}
 
 
+def trees_after(steps: int, parameters: Mapping[str, float]) -> int:
+    """So many has a model that goes on; `Untrainable` where that is more than it may have."""
+    trees = steps + int(parameters["more_trees"])
+    if trees > parameters["trees_max"]:
+        raise Untrainable(f"expected at most {parameters['trees_max']:g} trees, found {trees}: train it anew")
+    return trees
+
+
 def missed(name: str, own: float, value: float) -> str | None:
     """What the value should have been."""
     # What is whole by itself counts something.

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from ml_service.errors import ModelRefused, Untrainable
+from ml_service.errors import ModelRefused
 from ml_service.learning.examples import Examples, Figures, Rows
 from ml_service.learning.trainers.header import Headed, Header, header_of, same_schema
 from ml_service.learning.trainers.onnx_trees import Tree, graph_of_trees
 from ml_service.learning.trainers.preparation import Preparation, preparation_of
 from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
-from ml_service.learning.trainers.trainable import chosen, examine, usable
+from ml_service.learning.trainers.trainable import chosen, examine, trees_after, usable
 
 DIGEST_BYTES = 32
 
@@ -105,10 +105,7 @@ class XGBoostTrainer:
         same_schema(model.header, examples.schema)
         parameters = chosen(model.header.parameters, wishes.parameters)
         examine(examples)
-        more = int(parameters["more_trees"])
-        if model.steps + more > parameters["trees_max"]:
-            found = model.steps + more
-            raise Untrainable(f"expected at most {parameters['trees_max']:g} trees, found {found}: train it anew")
+        more = trees_after(model.steps, parameters) - model.steps
         booster = xgboost.train(
             told_to(parameters, replace(wishes, seed=wishes.seed + model.steps)),
             table(examples, model.header.preparation),
