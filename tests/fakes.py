@@ -1,12 +1,15 @@
 """Stand-ins for the world outside: a database that can be switched off, a shared mark, an alert channel."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ml_service.adapters.store.database import Database
+from ml_service.domain.models.speaking import NOBODY, Figures, Question, Serving
+from ml_service.domain.types import ModelStatus
+from ml_service.domain.view import View
 from ml_service.errors import StoreUnavailable
 
 
@@ -55,3 +58,13 @@ class Alerts:
 
     def alert(self, severity: str, what: str, facts: Mapping[str, Any]) -> None:
         self.heard.append((severity, what, dict(facts)))
+
+
+class NoForecaster:
+    """For decisions without models: nobody to ask."""
+
+    def serving(self) -> Serving:
+        return NOBODY
+
+    def figures(self, view: View, questions: Sequence[Question]) -> list[Figures | ModelStatus]:
+        return ["none"] * len(questions)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ml_service.adapters.inference.none import NoForecaster
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.sql import SqlStore
@@ -11,6 +10,7 @@ from ml_service.domain.view import Changes, View, changed
 from ml_service.ports import Recorder
 from ml_service.usecases.evaluate import Asked, Clock, evaluate, turned_away
 from tests.builders import HASH, NOW_MS, kill, policy, signal, thresholds
+from tests.fakes import NoForecaster
 
 
 class Still:
