@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import socketserver
 import threading
@@ -175,6 +176,7 @@ class Echo(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         self.port = free_port()
         self.received = bytearray()
+        self.ended = threading.Event()
         super().__init__((HOST, self.port), EchoHandler)
 
 
@@ -186,6 +188,7 @@ class EchoHandler(socketserver.BaseRequestHandler):
             while data := self.request.recv(4096):
                 self.server.received += data
                 self.request.sendall(data)
+        self.server.ended.set()
 
 
 @pytest.fixture
@@ -236,6 +239,15 @@ def test_the_end_of_a_stream_passes_through(proxy: TroubledProxy) -> None:
         assert exchange(connection, b"hello") == b"hello"
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1) == b""
+
+
+def test_the_server_hears_of_a_client_that_was_killed_with_an_answer_unread(proxy: TroubledProxy, echo: Echo) -> None:
+    with connect(proxy) as connection:
+        connection.sendall(b"hello")
+        select.select([connection], [], [], WAIT_S)
+
+    # The kernel says so with a reset, not with an end.
+    assert echo.ended.wait(WAIT_S)
 
 
 def test_refused_listens_no_more_and_ends_what_was_open(proxy: TroubledProxy) -> None:

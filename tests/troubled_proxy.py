@@ -98,7 +98,7 @@ class TroubledProxy:
                 await self._audible.wait()
                 await self._join(reader, writers)
         # A connection that breaks is the business of its two ends; the proxy serves the others.
-        except (OSError, asyncio.CancelledError):
+        except* (OSError, asyncio.CancelledError):
             pass
         finally:
             for each in writers:
@@ -117,12 +117,17 @@ class TroubledProxy:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         heard = True
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(CHUNK_BYTES):
                 heard = heard and await self._pass_on(data, writer, answers=answers)
             await self._audible.wait()
             if heard:
                 writer.write_eof()
+        except OSError:
+            # A reset, as of a process that was killed with an answer unread: the other end hears of it as well.
+            await self._audible.wait()
+            if heard:
+                raise
 
     async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter, *, answers: bool) -> bool:
         """Whether the bytes went out; False when they were lost."""

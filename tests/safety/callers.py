@@ -176,7 +176,10 @@ def store_of(service: Service) -> str:
 def await_health(service: Service, seconds: float = HEAL_SECONDS) -> None:
     """Until nothing is degraded any more: the database answers and the journal has drained."""
     with Caller(service) as caller:
-        until(lambda: caller.call("GET", "/health")[1]["data"]["degraded"] == [], seconds, "healthy")
+        deadline = time.monotonic() + seconds
+        while degraded := caller.call("GET", "/health")[1]["data"]["degraded"]:
+            assert time.monotonic() < deadline, f"still degraded after {seconds} s: {degraded}"
+            time.sleep(0.05)
 
 
 def until(true: Callable[[], bool], seconds: float, what: str) -> None:

@@ -80,7 +80,7 @@ def prepared(folder: Path, **environment: str) -> Service:
 
 def stop_under_load(service: Service, end: str) -> None:
     with service, Callers(service) as callers:
-        until(lambda: callers.answered > ANSWERED_MIN, 10.0, "answering under load")
+        until(lambda: callers.answered > ANSWERED_MIN and bool(callers.ready), 20.0, "answering under load")
         began = time.monotonic()
         status = end_with(service, end)
         took = time.monotonic() - began
