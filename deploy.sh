@@ -245,33 +245,47 @@ run_tests() {
   run_all_tests
 }
 
-# First what needs a processor, in two halves at once; then what mostly waits, likewise; last what measures times, with the
-# machine for itself.
-run_all_tests() {
-  local failed=0
-  local timed=(tests/safety/test_p{1,3,8}_*.py tests/safety/test_workers_come_back.py)
-  local waiting=(tests/safety/test_p3b_*.py) switching=(tests/safety/test_p14_*.py)
-  local one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1b,2,4,4c,7,11,12,15}_*.py)
-  local elsewhere=("${one[@]}" "${timed[@]}" "${waiting[@]}" "${switching[@]}")
-  both "${one[*]}" "tests ${elsewhere[*]/#/--ignore=}" || failed=1
-  both "${waiting[*]}" "${switching[*]}" || failed=1
-  "$PYTHON" -m pytest "${timed[@]}" || failed=1
-  return "$failed"
-}
+# First what needs a processor, in two halves at once; then what mostly waits, likewise; then what measures times, with the
+# machine for itself. What failed is tried once more, alone: two cores do not tell a slow service from a busy machine.
+run_all_tests() (
+  caches="$(mktemp -d)"
+  trap 'rm -rf -- "$caches"' EXIT
+  timed=(tests/safety/test_p{1,3,8}_*.py tests/safety/test_workers_come_back.py)
+  waiting=(tests/safety/test_p3b_*.py) switching=(tests/safety/test_p14_*.py)
+  one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1b,2,4,4c,7,11,12,15}_*.py)
+  elsewhere=("${one[@]}" "${timed[@]}" "${waiting[@]}" "${switching[@]}")
+  both "${one[*]}" "tests ${elsewhere[*]/#/--ignore=}"
+  both "${waiting[*]}" "${switching[*]}"
+  tested "${timed[*]}"
+  try_once_more
+)
 
 # both TESTS TESTS: at the same time; what the first ones told comes after the second ones.
 both() {
-  local told failed=0
-  told="$(mktemp)"
+  tested "$1" >"$caches/told" 2>&1 &
+  tested "$2"
+  wait "$!"
+  cat -- "$caches/told"
+}
+
+# A cache is left of those that failed, and of no others.
+tested() {
+  local cache
+  cache="$(mktemp -d "$caches/cache.XXXXXX")"
   # Split into words: none of these names has a space.
   # shellcheck disable=SC2086
-  "$PYTHON" -m pytest $1 >"$told" 2>&1 &
-  local first=$!
-  # shellcheck disable=SC2086
-  "$PYTHON" -m pytest $2 || failed=1
-  wait "$first" || failed=1
-  cat -- "$told"
-  rm -f -- "$told"
+  if "$PYTHON" -m pytest -o cache_dir="$cache" $1; then
+    rm -rf -- "$cache"
+  fi
+}
+
+try_once_more() {
+  local cache failed=0
+  for cache in "$caches"/cache.*; do
+    [ -d "$cache" ] || continue
+    echo "deploy: some tests failed beside others; once more, alone:"
+    "$PYTHON" -m pytest -v -o cache_dir="$cache" --last-failed --last-failed-no-failures none || failed=1
+  done
   return "$failed"
 }
 
