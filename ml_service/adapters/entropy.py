@@ -7,7 +7,7 @@ PORTION = 8192
 
 
 class Entropy(threading.local):
-    """Each thread has a portion of its own: a batch draws a thousand times, and would wait for the others' each time."""
+    """Each thread has a portion of its own: a batch draws a thousand times, and would wait each time."""
 
     def __init__(self) -> None:
         self._portion = b""
