@@ -330,6 +330,9 @@ install_training() (
   if [ "$(cat "$VENV/.installed-torch" 2>/dev/null || true)" != "$TORCH" ]; then
     say "installing torch $TORCH"
     "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps "torch==$TORCH"
+    # A build for GPUs does not start without its libraries, several GB of them; one for processors needs none.
+    "$PYTHON" -c "import torch" 2>/dev/null \
+      || "$PYTHON" -m pip install --quiet --disable-pip-version-check "torch==$TORCH"
     echo "$TORCH" >"$VENV/.installed-torch"
   fi
 )

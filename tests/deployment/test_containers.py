@@ -70,12 +70,53 @@ def test_the_image_serves_as_an_unprivileged_user_and_stops_in_order() -> None:
     assert "VOLUME /var/lib/ml-service" in lines
 
 
-def test_the_image_installs_the_serving_layer_alone_and_by_hash() -> None:
+def stages() -> dict[str, str]:
+    """Each stage of the image by name, with what it is built on and what it copies from."""
     text = (ROOT / "Dockerfile.ml-service").read_text()
+    found = re.split(r"^FROM (\S+) AS (\S+)$", text, flags=re.MULTILINE)[1:]
+    return {name: f"FROM {base}\n{content}" for base, name, content in zip(*[iter(found)] * 3, strict=True)}
 
-    assert "--require-hashes -r requirements.txt" in text
-    assert "requirements-" not in text
-    assert "torch" not in text
+
+def whole(name: str) -> str:
+    """What goes into a stage, its ancestors included."""
+    own = stages()[name]
+    sources = set(re.findall(r"^(?:FROM |COPY --from=)(\S+)", own, re.MULTILINE)) & stages().keys()
+    return own + "".join(whole(source) for source in sorted(sources))
+
+
+def test_the_serving_image_installs_the_serving_layer_alone_and_by_hash() -> None:
+    assert list(stages())[-1] == "serving", "the last stage is what is built when none is named"
+    assert "--require-hashes -r requirements.txt" in whole("serving")
+    assert "requirements-" not in whole("serving")
+    assert "torch" not in whole("serving")
+
+
+def test_the_training_image_is_the_serving_one_with_the_training_layer() -> None:
+    torch = re.search(r"^TORCH=(\S+)$", (ROOT / "deploy.sh").read_text(), re.MULTILINE)
+
+    assert torch is not None
+    assert "--require-hashes -r requirements-training.txt" in whole("training")
+    assert f"ARG TORCH={torch[1]}" in whole("training")
+    assert stages()["base"] in whole("training")
+    assert "USER 10001:10001" in stages()["training"].splitlines()
+
+
+def test_each_service_is_built_from_a_stage_that_exists(compose: Any) -> None:
+    targets = {name: service["build"]["target"] for name, service in services(compose) if "build" in service}
+
+    assert targets == {"ml-service": "serving", "trainer": "training"}
+    assert set(targets.values()) <= stages().keys()
+
+
+def test_the_trainer_knows_the_same_database_and_data_as_the_service(compose: Any) -> None:
+    service, trainer = compose["services"]["ml-service"], compose["services"]["trainer"]
+
+    assert trainer["profiles"] == ["training"]
+    assert trainer["environment"] == service["environment"]
+    assert trainer["volumes"] == service["volumes"]
+    assert networks_of(trainer) == {"storage"}
+    for guard in ("read_only", "tmpfs", "cap_drop", "security_opt"):
+        assert trainer[guard] == service[guard]
 
 
 def test_everything_the_image_copies_is_let_through() -> None:
@@ -126,7 +167,7 @@ def test_the_service_itself_publishes_no_port(compose: Any) -> None:
 def test_databases_are_reached_by_the_service_alone(compose: Any) -> None:
     members = {name for name, service in services(compose) if "storage" in networks_of(service)}
 
-    assert members == {"ml-service", "postgres", "redis"}
+    assert members == {"ml-service", "trainer", "postgres", "redis"}
     assert compose["networks"]["storage"]["internal"] is True
     for name in ("postgres", "redis"):
         assert networks_of(compose["services"][name]) == {"storage"}
@@ -146,8 +187,9 @@ def test_there_is_time_to_stop_in_order(compose: Any) -> None:
 
 def test_every_service_is_watched(compose: Any) -> None:
     for name, service in services(compose):
-        assert "healthcheck" in service, name
-        assert service["restart"] == "unless-stopped", name
+        if name != "trainer":
+            assert "healthcheck" in service, name
+            assert service["restart"] == "unless-stopped", name
 
 
 def test_secrets_come_from_the_environment(compose: Any) -> None:
@@ -164,6 +206,7 @@ def test_profiles_and_mounted_files_exist(compose: Any) -> None:
     assert profiles["prometheus"] == profiles["grafana"] == ["monitoring"]
     assert profiles["nginx"] == ["edge"]
     assert profiles["ml-service"] == profiles["postgres"] == profiles["redis"] == []
+    assert profiles["trainer"] == ["training"]
     for _, service in services(compose):
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
