@@ -17,7 +17,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Shelf, Store
 from ml_service.usecases.promote import promote
 from ml_service.usecases.register_models import register_models
-from ml_service.usecases.rollback import rollback
+from ml_service.usecases.rollback import RolledBack, rollback
 from tests.builders import NOW_MS
 from tests.learning.members import set_graph
 
@@ -150,10 +150,11 @@ class Registry:
             entropy=os.urandom,
         )
 
-    def promote(self, set_id: str) -> tuple[Reign, bool]:
+    def promote(self, set_id: str, **more: Any) -> tuple[Reign, bool]:
         self.now_ms += 1_000
         return promote(
             set_id,
+            **more,
             actor="tester",
             reason="a test",
             now_ms=self.now_ms,
@@ -163,10 +164,15 @@ class Registry:
         )
 
     def roll_back(self, away_from: str | None = None, place: Place = PLACE) -> tuple[Reign, bool]:
+        """Leaves out what was passed over."""
+        return self.rolled_back(place, away_from=away_from)[:2]
+
+    def rolled_back(self, place: Place = PLACE, **more: Any) -> RolledBack:
         self.now_ms += 1_000
+        given = {"away_from": None, **more}
         return rollback(
             place,
-            away_from=away_from,
+            **given,
             actor="tester",
             reason="a test",
             now_ms=self.now_ms,

@@ -114,6 +114,21 @@ class ChampionsReading(Look):
             reign_from,
         )
 
+    def reigns_before(self, reign: Reign) -> list[Reign]:
+        """Those that rollbacks from it would go back to, one after the other."""
+        c = t.champion_history.c
+        query = (
+            select(t.champion_history)
+            .where(*at_place(t.champion_history, reign.place), c.revision < reign.revision)
+            .order_by(c.revision.desc())
+        )
+        former, found = reign.former, []
+        for earlier in map(reign_from, self._connection.execute(query).mappings()):
+            if earlier.revision == former:
+                found.append(earlier)
+                former = earlier.former
+        return found
+
     def reigns_of_set(self, set_id: str) -> list[tuple[Reign, int | None]]:
         """When it served, oldest first; each with when the next one took over, None where it lasts."""
         c = t.champion_history.c
