@@ -21,7 +21,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.usecases.replay import Models, replay_between
 from tests.builders import NOW_MS
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
-from tests.champions import certain, crowned, listening, shelved_set
+from tests.champions import certain, crowned, graph_of, listening, shelved_set, slowed
 from tests.models import FOREIGN_KEY
 from tests.web.desk import Desk, opened
 from tests.web.test_market import at, post, told
@@ -330,6 +330,10 @@ class Spoiled:
         return champion
 
     @staticmethod
+    def slow(desk: Desk) -> SignedSet:
+        return made(desk, set_id="s-2", version=2, graph=slowed(graph_of([certain(1.0), certain(2.0)]), 15_000))
+
+    @staticmethod
     def members(desk: Desk) -> SignedSet:
         return made(desk, certain(-3.0), set_id="s-2", version=2, graph=b"no graph at all")
 
@@ -341,6 +345,7 @@ class Spoiled:
         (Spoiled.schema, f"expected a set for rows of schema {SCHEMA.hash}, found one for another"),
         (Spoiled.key, "found that of"),
         (Spoiled.pickle, "was changed"),
+        (Spoiled.slow, "expected a graph that takes at most 20 ms a row"),
         (Spoiled.members, "expected an ONNX file"),
     ],
 )

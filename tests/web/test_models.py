@@ -282,6 +282,24 @@ def test_a_set_whose_graph_does_not_run_is_not_promoted(desk: Desk, registry: Re
     assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["changed"] is True
 
 
+def test_a_set_whose_graph_is_too_slow_is_not_promoted(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    first, second = (registered(registry, name, place) for name in ("first", "second"))
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
+    process = desk.process
+    process.parts.graphs = ShelvedGraphs(process._shelf, slowest_ms=1e-4)
+    try:
+        refused = desk.problem(422, "POST", f"{ROOT}/models/promote", {"set_id": second}, ADMIN)
+    finally:
+        process.parts.graphs = ShelvedGraphs(process._shelf)
+
+    assert refused["code"] == "too_slow"
+    assert "expected a graph that takes at most 0.0001 ms a row" in refused["error"]
+    served = process.parts.snapshot.view().champion_for(place["symbol"], None, NOW_MS)
+    assert served is not None
+    assert served.set_id == first
+
+
 def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(
     desk: Desk, registry: Registry, user: str
 ) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ml_service.adapters.inference.graph import OnnxGraph, tried
+from ml_service.adapters.inference.graph import OnnxGraph
+from ml_service.adapters.inference.trial import in_time, tried
 from ml_service.domain.models.set_document import read_set
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import Signed, SigningKey
@@ -43,11 +44,13 @@ class Champions:
         key: SigningKey,
         open_graph: Callable[[bytes], OnnxGraph],
         alert: Callable[[str], None],
+        slowest_ms: float,
     ) -> None:
         self._files = files
         self._key = key
         self._open = open_graph
         self._alert = alert
+        self._slowest_ms = slowest_ms
         self._refused: dict[str, tuple[str, float]] = {}
         """By document: why, and when to try again."""
         self.open: Mapping[Place, Champion] = {}
@@ -97,7 +100,8 @@ class Champions:
         models = read_set(signed).models
         if models.schema_hash != SCHEMA.hash:
             raise ForeignSchema(f"expected a set for rows of schema {SCHEMA.hash}, found one for {models.schema_hash}")
-        return Champion(models, signed, tried(self._open(self._files.read(models.graph_sha256)), models))
+        graph = tried(self._open(self._files.read(models.graph_sha256)), models)
+        return Champion(models, signed, in_time(graph, models, self._slowest_ms))
 
     def refusal(self, place: Place, signed: Signed) -> str | None:
         """Why the one that is wanted there does not speak."""

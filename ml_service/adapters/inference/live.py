@@ -14,7 +14,7 @@ from ml_service.adapters.inference.graph import OnnxGraph, figures_of, open_grap
 from ml_service.adapters.inference.windows import Windows
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
-from ml_service.domain.models.speaking import Figures, Question, Serving
+from ml_service.domain.models.speaking import SLOWEST_MS, Figures, Question, Serving
 from ml_service.domain.types import ModelStatus
 from ml_service.domain.view import View
 from ml_service.errors import Unavailable
@@ -40,11 +40,12 @@ class LiveForecaster:
         alert: Callable[[str], None],
         ran: Callable[[float], None] = lambda seconds: None,
         opening: Callable[[bytes], OnnxGraph] = open_graph,
+        slowest_ms: float = SLOWEST_MS,
     ) -> None:
         self._view = view
         self._alert = alert
         self._ran = ran
-        self._champions = Champions(files, key, opening, alert)
+        self._champions = Champions(files, key, opening, alert, slowest_ms)
         self._windows = Windows(market)
         self._known: dict[Key, Figures] = {}
         self._failing: set[str] = set()
