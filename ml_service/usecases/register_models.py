@@ -59,10 +59,19 @@ class FinishedSet(Protocol):
     def provenance(self) -> Mapping[str, Any]: ...
 
 
-def begin_training(slot: Slot, schema_hash: str, *, now_ms: int, store: Store, entropy: Entropy) -> ModelRecord:
-    """A row that says that a model is being trained."""
+def begin_training(
+    slot: Slot, schema_hash: str, *, now_ms: int, store: Store, entropy: Entropy, earlier: str | None = None
+) -> ModelRecord:
+    """A row that says that a model is being trained: that of an earlier run of the same, where nobody has ended it."""
     with store.begin() as tx:
         tx.lock_models()
+        standing = tx.model(earlier) if earlier is not None else None
+        if standing is not None and (standing.slot, standing.schema_hash, standing.status) == (
+            slot,
+            schema_hash,
+            "TRAINING",
+        ):
+            return standing
         model = ModelRecord(
             model_id=decision_id(now_ms, entropy(ENTROPY_BYTES)),
             slot=slot,
@@ -76,12 +85,13 @@ def begin_training(slot: Slot, schema_hash: str, *, now_ms: int, store: Store, e
 
 
 def fail_training(model_id: str, reason: str, *, now_ms: int, store: Store) -> ModelRecord:
+    """The model as it stands now: what has ended stays as it ended."""
     with store.begin() as tx:
         tx.lock_models()
         model = tx.model(model_id)
         if model is None:
             raise NotFound(f"no model {model_id!r}")
-        if model.status == "FAILED":
+        if model.status != "TRAINING":
             return model
         failed = moved(model, "FAILED", now_ms, reason)
         tx.update_model(failed)
