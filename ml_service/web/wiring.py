@@ -216,6 +216,7 @@ class WebProcess:
                 self._reload_here()
         try:
             self._metrics.champions.set(len(self._forecaster.serving().models))
+            self._metrics.champions_refused.set(sum(1 for one in self._forecaster.health() if one["refused"]))
             self._metrics.journal_rows.set(self._recorder.waiting_rows())
             view = self._snapshot.view()
             settle(view, store=self._store, kill_file=self._kill_file)

@@ -28,6 +28,15 @@ class Reign:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A champion that is named, but whose document is missing, broken or another one's."""
+
+    place: Place
+    set_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PassedOver:
     """An earlier champion that cannot serve any more, and why."""
 
