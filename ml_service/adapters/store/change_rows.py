@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.champion_rows import CHAMPIONS, champion_from
@@ -90,3 +90,9 @@ def found_store(connection: Connection) -> None:
     """The first rows of a new database: its identity and its generation counter."""
     connection.execute(insert_or_skip(connection, t.store_facts), [{"name": "store_id", "value": uuid.uuid4().hex}])
     connection.execute(insert_or_skip(connection, t.generations), [{"id": 1, "value": 0}])
+
+
+def renew_store(connection: Connection) -> None:
+    """What a step back took away is told to nobody; as another store, it is read anew by all who knew the former."""
+    facts = t.store_facts
+    connection.execute(update(facts).where(facts.c.name == "store_id").values(value=uuid.uuid4().hex))
