@@ -38,9 +38,8 @@ def graph_of(parts: Sequence[Part]) -> bytes:
     return merged(parts, nearness(rows))
 
 
-def slowed(graph: bytes, rounds: int) -> bytes:
+def slowed(graph: bytes, rounds: int, side: int = 64) -> bytes:
     """The same graph, but each run multiplies two matrices so many times."""
-    side = 64
     body = helper.make_graph(
         [helper.make_node("MatMul", ["before", "unit"], ["after"]), helper.make_node("Identity", ["go"], ["going"])],
         "round",

@@ -133,14 +133,22 @@ class Registry:
     now_ms: int = NOW_MS
     key: SigningKey = KEY
 
-    def register(self, name: str, *models: Finished, expires_at_ms: int | None = None, **fields: Any) -> SetRecord:
+    def register(
+        self,
+        name: str,
+        *models: Finished,
+        expires_at_ms: int | None = None,
+        graph: bytes | None = None,
+        distance_max: float = 9.0,
+        **fields: Any,
+    ) -> SetRecord:
         """Each a moment after the one before."""
         self.now_ms += 1_000
         made = finished_set(name, *models, **fields)
         return register_models(
             made,
-            graph=set_graph(name, len(made.models), made.rows_back),
-            distance_max=9.0,
+            graph=graph or set_graph(name, len(made.models), made.rows_back),
+            distance_max=distance_max,
             expires_at_ms=expires_at_ms,
             actor="tester",
             now_ms=self.now_ms,

@@ -331,7 +331,7 @@ class Spoiled:
 
     @staticmethod
     def slow(desk: Desk) -> SignedSet:
-        return made(desk, set_id="s-2", version=2, graph=slowed(graph_of([certain(1.0), certain(2.0)]), 15_000))
+        return made(desk, set_id="s-2", version=2, graph=slowed(graph_of([certain(1.0), certain(2.0)]), 8_000))
 
     @staticmethod
     def members(desk: Desk) -> SignedSet:

@@ -94,8 +94,10 @@ class Champions:
         self.open = still_open
         silent: dict[Place, Hindrance] = {place: "refused" for place in named if place not in self.open}
         self.serving = Serving({place: champion.models for place, champion in self.open.items()}, silent)
+        signatures = {signed.signature for signed in wanted.values()}
+        spoken = {champion.signed.signature for champion in newcomers.values()}
+        self._refused = {one: why for one, why in self._refused.items() if one in signatures - spoken}
         for place, champion in newcomers.items():
-            self._refused.pop(champion.signed.signature, None)
             logger.info("set %s speaks for %s", champion.models.set_id, "/".join(place))
         for one in unreadable.values():
             if one not in self._unreadable:
