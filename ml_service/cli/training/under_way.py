@@ -42,7 +42,7 @@ class UnderWay:
     def begin(self, plan: Plan) -> None:
         kept = KeptFits(self._settings.data_dir / "training")
         name = f"rows-{hashlib.sha256(described(plan).encode()).hexdigest()}"
-        earlier = json.loads(kept.read(name) or b"{}")
+        earlier = rows_from(kept.read(name))
         with open_store(self._settings) as tools:
             for model_type in plan.models:
                 slot = Slot(model_type, *plan.place)
@@ -66,6 +66,15 @@ class UnderWay:
         with contextlib.suppress(Unavailable), open_store(self._settings, migrated=False) as tools:
             for slot, reason in reasons.items():
                 fail_training(self.rows[slot], reason, now_ms=tools.now_ms(), store=tools.store)
+
+
+def rows_from(content: bytes | None) -> dict[str, str]:
+    """By type; none where a power cut left something else."""
+    try:
+        found = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def described(plan: Plan) -> str:
