@@ -13,7 +13,8 @@ ServiceError
 │   ├── RateLimited         too many requests with this key
 │   ├── Untrainable         nothing can be learned from these examples, and why
 │   └── ModelRefused        a model file or its manifest cannot be trusted
-│       └── ForeignSchema   it was made for rows of another feature schema
+│       ├── ForeignSchema   it was made for rows of another feature schema
+│       └── TooSlow         its graph takes longer than a decision can wait
 ├── Unavailable             our turn: try again later
 │   ├── StoreUnavailable    the database does not answer
 │   ├── Overloaded          every slot of this lane is taken
@@ -110,6 +111,10 @@ class ModelRefused(Refused):
 
 class ForeignSchema(ModelRefused):
     code = "foreign_schema"
+
+
+class TooSlow(ModelRefused):
+    code = "too_slow"
 
 
 class Unavailable(ServiceError):

@@ -207,6 +207,9 @@ class Reading(Protocol):
         """The one that lasts, or that of a revision."""
 
     def reign_at(self, place: Place, at_ms: int) -> Reign | None: ...
+    def reigns_before(self, reign: Reign) -> list[Reign]:
+        """Those that rollbacks from it would go back to, one after the other."""
+
     def reigns_of_set(self, set_id: str) -> list[tuple[Reign, int | None]]:
         """When it served, oldest first; each with when the next one took over, None where it lasts."""
 

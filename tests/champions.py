@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from ml_service.domain.models.distance import nearness
 from ml_service.domain.models.record import record_of
@@ -34,6 +36,35 @@ def listening(feature: int, weight: float = 1.0, rows_back: int = 1) -> Part:
 def graph_of(parts: Sequence[Part]) -> bytes:
     rows = np.random.default_rng(1).normal(0.0, 1.0, (200, FEATURES)).astype(np.float32)
     return merged(parts, nearness(rows))
+
+
+def slowed(graph: bytes, rounds: int, side: int = 64) -> bytes:
+    """The same graph, but each run multiplies two matrices so many times."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["before", "unit"], ["after"]), helper.make_node("Identity", ["go"], ["going"])],
+        "round",
+        [
+            helper.make_tensor_value_info("number", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("before", TensorProto.FLOAT, [side, side]),
+        ],
+        [
+            helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("after", TensorProto.FLOAT, [side, side]),
+        ],
+        [numpy_helper.from_array(np.eye(side, dtype=np.float32), "unit")],
+    )
+    model = onnx.load_model_from_string(graph)
+    whole = model.graph
+    for node in whole.node:
+        node.output[:] = ["near" if name == "distance" else name for name in node.output]
+    constants = {"rounds": np.array(rounds), "yes": np.array(True), "zeros": np.zeros((side, side), np.float32)}
+    whole.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    whole.node.append(helper.make_node("Loop", ["rounds", "yes", "zeros"], ["product"], body=body))
+    whole.node.append(helper.make_node("ReduceSum", ["product"], ["nothing"], keepdims=0))
+    whole.node.append(helper.make_node("Add", ["near", "nothing"], ["distance"]))
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def shelved_set(

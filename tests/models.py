@@ -17,7 +17,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Shelf, Store
 from ml_service.usecases.promote import promote
 from ml_service.usecases.register_models import register_models
-from ml_service.usecases.rollback import rollback
+from ml_service.usecases.rollback import RolledBack, rollback
 from tests.builders import NOW_MS
 from tests.learning.members import set_graph
 
@@ -133,14 +133,22 @@ class Registry:
     now_ms: int = NOW_MS
     key: SigningKey = KEY
 
-    def register(self, name: str, *models: Finished, expires_at_ms: int | None = None, **fields: Any) -> SetRecord:
+    def register(
+        self,
+        name: str,
+        *models: Finished,
+        expires_at_ms: int | None = None,
+        graph: bytes | None = None,
+        distance_max: float = 9.0,
+        **fields: Any,
+    ) -> SetRecord:
         """Each a moment after the one before."""
         self.now_ms += 1_000
         made = finished_set(name, *models, **fields)
         return register_models(
             made,
-            graph=set_graph(name, len(made.models), made.rows_back),
-            distance_max=9.0,
+            graph=graph or set_graph(name, len(made.models), made.rows_back),
+            distance_max=distance_max,
             expires_at_ms=expires_at_ms,
             actor="tester",
             now_ms=self.now_ms,
@@ -150,10 +158,11 @@ class Registry:
             entropy=os.urandom,
         )
 
-    def promote(self, set_id: str) -> tuple[Reign, bool]:
+    def promote(self, set_id: str, **more: Any) -> tuple[Reign, bool]:
         self.now_ms += 1_000
         return promote(
             set_id,
+            **more,
             actor="tester",
             reason="a test",
             now_ms=self.now_ms,
@@ -163,10 +172,15 @@ class Registry:
         )
 
     def roll_back(self, away_from: str | None = None, place: Place = PLACE) -> tuple[Reign, bool]:
+        """Leaves out what was passed over."""
+        return self.rolled_back(place, away_from=away_from)[:2]
+
+    def rolled_back(self, place: Place = PLACE, **more: Any) -> RolledBack:
         self.now_ms += 1_000
+        given = {"away_from": None, **more}
         return rollback(
             place,
-            away_from=away_from,
+            **given,
             actor="tester",
             reason="a test",
             now_ms=self.now_ms,

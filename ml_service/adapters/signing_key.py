@@ -1,6 +1,7 @@
 """The key that model documents are signed with: given in the environment, else made at the first start."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -50,10 +51,24 @@ def make_key(path: Path) -> None:
         with contextlib.suppress(FileExistsError):
             # Unlike a rename, a link never takes the place of a key that is there.
             os.link(temporary, path)
+        # What it signs is worth nothing once a power cut has taken its name away.
+        sync_folder(path.parent)
     except OSError as error:
         raise Misconfigured((FieldError(WHERE, f"{path} cannot be written: {error.strerror}"),)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems have nothing to sync there.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
 
 
 def long_enough(secret: bytes, where: str) -> bytes:

@@ -77,7 +77,8 @@ def open_market(settings: Settings) -> Iterator[SqlMarket]:
 
 
 def open_graphs(settings: Settings) -> ShelvedGraphs:
-    return ShelvedGraphs(FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max))
+    shelf = FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max)
+    return ShelvedGraphs(shelf, slowest_ms=settings.models.slowest_ms)
 
 
 @dataclass(frozen=True, slots=True)

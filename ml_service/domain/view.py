@@ -16,7 +16,7 @@ from ml_service.domain.market.feature_rows import (
     used,
     with_newer,
 )
-from ml_service.domain.models.champions import serving
+from ml_service.domain.models.champions import Unreadable, serving
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import Signed
@@ -38,6 +38,7 @@ class Changes:
     champions: tuple[SignedSet, ...] = ()
     vacated: tuple[Place, ...] = ()
     """Where nobody serves any longer."""
+    unreadable: tuple[Unreadable, ...] = ()
     full: bool = False
 
 
@@ -73,6 +74,8 @@ class View:
     """As the database names them: who opens a file of theirs verifies the signature first."""
     signatures: Mapping[Place, Signed] = field(default_factory=dict)
     """The document of each champion, as it was signed."""
+    unreadable: Mapping[Place, Unreadable] = field(default_factory=dict)
+    """Champions that nobody can open; the one before it stays among the others."""
 
     def features_for(self, symbol: str, now_ms: int) -> FeaturesUsed | None:
         return used(self.rows_of_symbol.get(symbol, ()), now_ms)
@@ -119,12 +122,17 @@ def changed(view: View, changes: Changes) -> View:
     feature_rows = {} if changes.full else dict(view.feature_rows)
     champions = {} if changes.full else dict(view.champions)
     signatures = {} if changes.full else dict(view.signatures)
+    unreadable = {} if changes.full else dict(view.unreadable)
     for place in changes.vacated:
         champions.pop(place, None)
         signatures.pop(place, None)
+        unreadable.pop(place, None)
     for champion in changes.champions:
         champions[champion.models.place] = champion.models
         signatures[champion.models.place] = champion.signed
+        unreadable.pop(champion.models.place, None)
+    for one in changes.unreadable:
+        unreadable[one.place] = one
     for newer in changes.feature_rows:
         feature_rows[newer.stream] = with_newer(feature_rows.get(newer.stream, ()), newer)
     for row in changes.thresholds:
@@ -143,6 +151,7 @@ def changed(view: View, changes: Changes) -> View:
         feature_rows=feature_rows,
         champions=champions,
         signatures=signatures,
+        unreadable=unreadable,
         rows_of_symbol=by_symbol(chain(*feature_rows.values()), view.feature_source)
         if changes.full or changes.feature_rows
         else view.rows_of_symbol,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from ml_service.domain.adaptation import SCORE_WEIGHTS, AdaptationPolicy
 from ml_service.domain.market.intervals import Interval
 from ml_service.domain.market.settlement import Costs
+from ml_service.domain.models.speaking import SLOWEST_MS
 from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import OnMissing
 from ml_service.settings.kinds import (
@@ -159,6 +160,8 @@ class SettlementSettings(Section):
 class ModelSettings(Section):
     file_bytes_max: int = whole(268_435_456, 1_024, 4_294_967_296)
     """A larger file is no model here."""
+    slowest_ms: float = number(SLOWEST_MS, 0.01, 10_000)
+    """A graph that takes longer for one row does not get to serve."""
     retired_files_days: int = whole(180, 1, 36_500)
     """Afterwards the files of a retired model go; its row, manifest and history stay."""
 

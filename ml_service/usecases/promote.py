@@ -9,14 +9,10 @@ from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place
-from ml_service.domain.models.verification import fit_to_serve
-from ml_service.errors import Conflict, ModelRefused, NotFound
+from ml_service.domain.models.verification import fit_to_serve, untried
+from ml_service.errors import Conflict, InvalidInput, ModelRefused, NotFound
 from ml_service.features.schema import SCHEMA
 from ml_service.ports import Shelf, Store
-
-
-def unopened(models: ModelSet) -> None:
-    pass
 
 
 def promote(
@@ -28,15 +24,21 @@ def promote(
     store: Store,
     shelf: Shelf,
     key: SigningKey,
-    try_out: Callable[[ModelSet], object] = unopened,
+    symbol: str | None = None,
+    regime: str | None = None,
+    try_out: Callable[[ModelSet], object] = untried,
 ) -> tuple[Reign, bool]:
     """The reign that lasts now, and whether it is a new one: what serves already is not promoted twice. `try_out` runs
-    the graph once, where there is something to run it with: `ModelRefused` where it does not run."""
+    the graph once, where there is something to run it with: `ModelRefused` where it does not run. A symbol or a regime
+    that is named has to be the set's own."""
     with store.read() as reading:
         record = reading.model_set(set_id)
         if record is None:
             raise NotFound(f"no set {set_id!r}")
         members = reading.models_of_set(set_id)
+    for name, wanted, own in (("symbol", symbol, record.place.symbol), ("regime", regime, record.place.regime)):
+        if wanted not in (None, own):
+            raise InvalidInput.at(name, f"expected {own}, where set {set_id} serves, found {wanted}")
     try:
         # Before the transaction: a large file must not hold up those who write.
         try_out(fit_to_serve(record, members, key, SCHEMA.hash, now_ms, shelf.read))

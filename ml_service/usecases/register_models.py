@@ -1,6 +1,7 @@
 """Put what a training came to on the shelf and into the registry: its models as shadows, and the set they make."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from ml_service.domain.models.set_document import signed_set
 from ml_service.domain.models.sets import Member, ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place, Slot
-from ml_service.errors import Conflict, InvalidInput, NotFound
+from ml_service.errors import Conflict, InvalidInput, ModelRefused, NotFound
 from ml_service.ports import Shelf, Store, Writing
 
 Entropy = Callable[[int], bytes]
@@ -58,10 +59,19 @@ class FinishedSet(Protocol):
     def provenance(self) -> Mapping[str, Any]: ...
 
 
-def begin_training(slot: Slot, schema_hash: str, *, now_ms: int, store: Store, entropy: Entropy) -> ModelRecord:
-    """A row that says that a model is being trained."""
+def begin_training(
+    slot: Slot, schema_hash: str, *, now_ms: int, store: Store, entropy: Entropy, earlier: str | None = None
+) -> ModelRecord:
+    """A row that says that a model is being trained: that of an earlier run of the same, where nobody has ended it."""
     with store.begin() as tx:
         tx.lock_models()
+        standing = tx.model(earlier) if earlier is not None else None
+        if standing is not None and (standing.slot, standing.schema_hash, standing.status) == (
+            slot,
+            schema_hash,
+            "TRAINING",
+        ):
+            return standing
         model = ModelRecord(
             model_id=decision_id(now_ms, entropy(ENTROPY_BYTES)),
             slot=slot,
@@ -75,12 +85,13 @@ def begin_training(slot: Slot, schema_hash: str, *, now_ms: int, store: Store, e
 
 
 def fail_training(model_id: str, reason: str, *, now_ms: int, store: Store) -> ModelRecord:
+    """The model as it stands now: what has ended stays as it ended."""
     with store.begin() as tx:
         tx.lock_models()
         model = tx.model(model_id)
         if model is None:
             raise NotFound(f"no model {model_id!r}")
-        if model.status == "FAILED":
+        if model.status != "TRAINING":
             return model
         failed = moved(model, "FAILED", now_ms, reason)
         tx.update_model(failed)
@@ -106,6 +117,10 @@ def register_models(
     for model in finished.models:
         if model.slot[1:] != finished.place:
             raise InvalidInput.at("models", f"expected models of {finished.place}, found one of {model.slot}")
+    kinds = Counter(model.slot.model_type for model in finished.models)
+    for kind, count in kinds.items():
+        if count > 1:
+            raise InvalidInput.at("models", f"expected one model of each type in a set, found {count} of {kind}")
     # Before the rows that name them: a file without a row is tidied away, a row without its file would be a lie.
     contents = [graph, *(content for model in finished.models for content in (model.native, model.onnx))]
     for content in contents:
@@ -146,6 +161,9 @@ def written(
     """The model's row, and whether it is a new one."""
     native, onnx = facts_of(finished.native), facts_of(finished.onnx)
     under_way = tx.model(begun) if begun is not None else None
+    if under_way is not None and under_way.status != "TRAINING":
+        # It was given up meanwhile, or another training of the same was faster.
+        under_way = None
     standing = tx.model_by_files(finished.slot, native.sha256, onnx.sha256)
     if standing is not None:
         if under_way is not None:
@@ -210,7 +228,11 @@ def same_set(tx: Writing, draft: ModelSet) -> SetRecord | None:
     for set_id in tx.sets_of_model(draft.members[0].model_id) if draft.members else ():
         record = tx.model_set(set_id)
         assert record is not None
-        models = record.opened().models
+        try:
+            models = record.opened().models
+        except ModelRefused:
+            # A document that is broken says nothing; the models are signed by themselves.
+            continue
         if replace(models, set_id="", version=0) == draft:
             return record
     return None

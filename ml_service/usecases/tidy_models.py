@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ml_service.domain.events import ModelExpired, ModelRetired
 from ml_service.domain.models.lifecycle import moved
@@ -35,7 +36,9 @@ def tidy_models(
         expired=each("SHADOW", now_ms, expire, now_ms, store, may_go_on),
         champions_expired=tell_of_expired_champions(now_ms, store),
         archived=sum(
-            each(status, now_ms - retired_files_ms, archive, now_ms, store, may_go_on, kept_for_rollback)
+            each(
+                status, now_ms - retired_files_ms, archive, now_ms, store, may_go_on, partial(kept_for_rollback, now_ms)
+            )
             for status in ("RETIRED", "FAILED")
         ),
         files_dropped=drop_unnamed(now_ms, store, shelf, may_go_on),
@@ -81,13 +84,19 @@ def archive(tx: Writing, model: ModelRecord, now_ms: int) -> None:
     tx.update_model(replace(model, archived_at_ms=now_ms))
 
 
-def kept_for_rollback(reading: Reading) -> set[str]:
-    """The sets that serve, and the ones that they would give way to."""
-    kept: set[str | None] = set()
+def kept_for_rollback(now_ms: int, reading: Reading) -> set[str]:
+    """The sets that serve, and the ones that they would give way to: the newest before them, and those before that one
+    up to the first that is not too old."""
+    kept: set[str] = set()
     for head in reading.reigns():
-        former = reading.reign(head.place, head.former) if head.former is not None else None
-        kept |= {head.set_id, former.set_id if former is not None else None}
-    return {set_id for set_id in kept if set_id is not None}
+        for reign in (head, *reading.reigns_before(head)):
+            record = reading.model_set(reign.set_id) if reign.set_id is not None else None
+            if record is None:
+                break
+            kept.add(record.set_id)
+            if reign is not head and not record.has_expired(now_ms):
+                break
+    return kept
 
 
 def tell_of_expired_champions(now_ms: int, store: Store) -> int:

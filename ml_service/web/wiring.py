@@ -112,6 +112,7 @@ class WebProcess:
             market=self._market,
             alert=self._trouble,
             ran=self._telemetry.ran,
+            slowest_ms=settings.models.slowest_ms,
         )
         self._durability: tuple[str, ...] | None = None
         self._undocumented: dict[str, dict[str, Any] | None] = {settings.hash: settings.document()}
@@ -160,7 +161,7 @@ class WebProcess:
             recorder=self._recorder,
             snapshot=self._snapshot,
             forecaster=self._forecaster,
-            graphs=ShelvedGraphs(self._shelf),
+            graphs=ShelvedGraphs(self._shelf, slowest_ms=settings.models.slowest_ms),
             kill_file=self._kill_file,
             lanes=Lanes(lane_sizes(settings)),
             body_deadline=BodyDeadline(
@@ -215,6 +216,7 @@ class WebProcess:
                 self._reload_here()
         try:
             self._metrics.champions.set(len(self._forecaster.serving().models))
+            self._metrics.champions_refused.set(sum(1 for one in self._forecaster.health() if one["refused"]))
             self._metrics.journal_rows.set(self._recorder.waiting_rows())
             view = self._snapshot.view()
             settle(view, store=self._store, kill_file=self._kill_file)

@@ -1,5 +1,6 @@
 """One signing key for every process of a host, which nobody else can read."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -21,6 +22,19 @@ def test_a_key_is_made_once_and_its_owner_alone_can_read_it(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["signing.key"]
     assert stat.S_IMODE((tmp_path / "new/signing.key").stat().st_mode) == 0o600
     assert load_signing_key(tmp_path / "other", None) != first
+
+
+def test_a_new_key_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+
+    def fsync(handle: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), [path.name for path in tmp_path.glob("signing.key")]))
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+    load_signing_key(tmp_path, None)
+
+    assert synced == [(False, []), (True, ["signing.key"])]
 
 
 def test_a_given_key_is_taken_and_nothing_is_written(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
-from ml_service.errors import Conflict, ForeignSchema, ModelRefused, NotFound
+from ml_service.errors import Conflict, ForeignSchema, InvalidInput, ModelRefused, NotFound
 from ml_service.ports import ModelFilter
 from ml_service.usecases.promote import newest_candidate, promote
 from ml_service.usecases.retire import retire
@@ -222,6 +222,18 @@ def test_a_set_that_has_expired_or_lost_a_model_is_not_promoted(registry: Regist
     assert wrong.value.code == "wrong_status"
     with pytest.raises(NotFound, match="no set 'nowhere'"):
         registry.promote("nowhere")
+
+
+@pytest.mark.parametrize(("named", "wrong"), [({"symbol": "ETHUSDT"}, "symbol"), ({"regime": "volatile"}, "regime")])
+def test_a_set_is_not_promoted_for_another_place_than_its_own(
+    registry: Registry, named: dict[str, str], wrong: str
+) -> None:
+    record = registry.register("first")
+
+    with pytest.raises(InvalidInput, match=f"{wrong}: expected .*, where set {record.set_id} serves"):
+        registry.promote(record.set_id, **named)
+
+    assert registry.promote(record.set_id, symbol="BTCUSDT", regime="*")[1]
 
 
 def test_the_newest_set_with_a_waiting_model_of_a_type_is_found(registry: Registry) -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from ml_service.adapters.store.database import Database
 from ml_service.domain.models.model_document import verify_model
+from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.slots import Place, Slot
 from ml_service.errors import InvalidInput, ModelRefused
 from ml_service.features.schema import SCHEMA
@@ -104,6 +106,58 @@ def test_a_training_is_seen_while_it_lasts_and_ends_as_a_shadow_or_failed(regist
 def test_a_model_of_another_place_is_no_member(registry: Registry) -> None:
     with pytest.raises(InvalidInput, match="expected models of"):
         registry.register("first", finished("first", place=Place("ETHUSDT")))
+
+
+def test_a_set_has_one_model_of_each_type(registry: Registry) -> None:
+    twice = [finished(name) for name in ("first", "second")]
+
+    with pytest.raises(InvalidInput, match="expected one model of each type in a set, found 2 of xgboost"):
+        registry.register("twice", *twice, finished("first", "logistic"))
+
+    with registry.store.read() as reading:
+        assert reading.models(EVERYTHING, None, 10).items == ()
+
+
+def test_a_neighbour_whose_document_is_broken_does_not_keep_a_set_out(registry: Registry, embedded: Database) -> None:
+    first = registry.register("first")
+    with embedded.write() as connection:
+        connection.exec_driver_sql("UPDATE model_sets SET document = '{'")
+
+    again = registry.register("first")
+
+    assert again.set_id != first.set_id
+    assert [member.version for member in again.opened().models.members] == [1, 1]
+
+
+@pytest.mark.parametrize("end", ["given up", "overtaken"])
+def test_a_row_that_ended_before_its_training_gives_way_to_a_new_one(registry: Registry, end: str) -> None:
+    slot = Slot("xgboost", *PLACE)
+    row = begin_training(slot, SCHEMA.hash, now_ms=NOW_MS, store=registry.store, entropy=os.urandom)
+    if end == "given up":
+        fail_training(row.model_id, "the training never ended", now_ms=NOW_MS, store=registry.store)
+    first = registered(registry, {slot: row.model_id})
+    again = registered(registry, {slot: row.model_id})
+
+    with registry.store.read() as reading:
+        (model,) = reading.models_of_set(first.set_id)
+    assert (model.model_id == row.model_id, model.status) == (end == "overtaken", "SHADOW")
+    assert again == first
+
+
+def registered(registry: Registry, begun: dict[Slot, str]) -> SetRecord:
+    return register_models(
+        finished_set("first", finished("first")),
+        graph=b"a graph",
+        distance_max=9.0,
+        expires_at_ms=None,
+        actor="tester",
+        now_ms=NOW_MS + 5,
+        store=registry.store,
+        shelf=registry.shelf,
+        key=KEY,
+        entropy=os.urandom,
+        begun=begun,
+    )
 
 
 def test_a_manifest_says_nothing_that_its_row_does_not(registry: Registry) -> None:

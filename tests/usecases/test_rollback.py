@@ -5,6 +5,8 @@ from typing import cast
 
 import pytest
 
+from ml_service.domain.models.record import SetRecord
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
 from ml_service.domain.view import Changes, View, changed
 from ml_service.errors import Conflict, ModelRefused, NotFound
@@ -134,30 +136,115 @@ def test_a_first_champion_whose_files_are_damaged_can_be_taken_out(registry: Reg
     assert registry.roll_back()[0].set_id is None
 
 
-def test_a_damaged_former_set_leaves_the_champion_and_is_told(registry: Registry, tmp_path: Path) -> None:
+def three(registry: Registry) -> list[SetRecord]:
+    """Three that served one after the other."""
+    records = [registry.register(name) for name in ("first", "second", "third")]
+    for record in records:
+        registry.promote(record.set_id)
+    return records
+
+
+def test_a_damaged_former_set_is_passed_over_and_told(registry: Registry, tmp_path: Path) -> None:
+    first, second, third = three(registry)
+    spoil(tmp_path, second)
+
+    back = registry.rolled_back()
+
+    assert (back.reign.set_id, back.changed) == (first.set_id, True)
+    assert [(one.set_id, "was changed" in one.why) for one in back.passed_over] == [(second.set_id, True)]
+    assert registry.statuses(first) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+    assert registry.statuses(third) == {"xgboost": "RETIRED", "logistic": "RETIRED"}
+    assert [one["set_id"] for one in published(registry.store, "model.refused")] == [second.set_id]
+    (entry,) = audited(registry.store, "model.rolled_back")
+    assert "was changed" in entry.details["passed_over"][second.set_id]
+
+
+def test_one_that_is_too_old_gone_or_does_not_run_is_passed_over_too(registry: Registry) -> None:
     first, second = registry.register("first"), registry.register("second")
-    registry.promote(first.set_id)
+    old = registry.register("old", expires_at_ms=registry.now_ms + 10_000)
+    gone, third = registry.register("gone"), registry.register("third")
+    for record in (first, second, old, gone, third):
+        registry.promote(record.set_id)
+    registry.shelf.drop(gone.graph_sha256)
+    registry.now_ms += 10_000
+
+    def try_out(models: ModelSet) -> None:
+        if models.set_id == second.set_id:
+            raise ModelRefused("it does not run")
+
+    back = registry.rolled_back(try_out=try_out)
+
+    assert back.reign.set_id == first.set_id
+    assert [(one.set_id, one.is_damaged) for one in back.passed_over] == [
+        (gone.set_id, True),
+        (old.set_id, False),
+        (second.set_id, True),
+    ]
+    # What is merely old is no reason to wake anybody.
+    assert {one["set_id"] for one in published(registry.store, "model.refused")} == {gone.set_id, second.set_id}
+
+
+def test_what_was_passed_over_is_not_returned_to_later(registry: Registry, tmp_path: Path) -> None:
+    first, second, third = three(registry)
+    whole = spoil(tmp_path, second)
+    registry.roll_back()
+    path_of(tmp_path, second).write_bytes(whole)
+
+    assert registry.roll_back(away_from=third.set_id)[0].set_id == first.set_id
+    assert registry.roll_back()[0].set_id is None
+
+
+def test_where_none_can_serve_the_champion_stays_and_the_way_out_is_named(registry: Registry, tmp_path: Path) -> None:
+    *earlier, last = three(registry)
+    for record in earlier:
+        spoil(tmp_path, record)
+
+    with pytest.raises(Conflict, match=f"set {last.set_id} goes on. To nobody") as refused:
+        registry.roll_back()
+    assert refused.value.code == "no_former"
+    assert all(record.set_id in str(refused.value) for record in earlier)
+    assert registry.statuses(last) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+    assert len(published(registry.store, "model.refused")) == 2
+
+    answers = [registry.rolled_back(to_nobody=True, away_from=last.set_id) for _ in range(2)]
+
+    assert [(one.reign.set_id, one.changed) for one in answers] == [(None, True), (None, False)]
+    assert registry.statuses(last) == {"xgboost": "SHADOW", "logistic": "SHADOW"}
+
+
+def test_a_champion_that_damaged_ones_and_nobody_came_before_is_not_left_to_nobody_unasked(
+    registry: Registry, tmp_path: Path
+) -> None:
+    registry.promote(registry.register("first").set_id)
+    registry.roll_back()
+    second, third = registry.register("second"), registry.register("third")
     registry.promote(second.set_id)
-    (tmp_path / "shelf" / first.graph_sha256[:2] / first.graph_sha256).write_bytes(b"First graph")
+    registry.promote(third.set_id)
+    spoil(tmp_path, second)
 
-    with pytest.raises(ModelRefused, match="was changed"):
+    with pytest.raises(Conflict, match=f"set {second.set_id}: .* set {third.set_id} goes on"):
         registry.roll_back()
 
-    with registry.store.read() as reading:
-        head = reading.reign(PLACE)
-    assert head is not None
-    assert head.set_id == second.set_id
-    assert registry.statuses(second) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
-    assert [one["set_id"] for one in published(registry.store, "model.refused")] == [first.set_id]
 
+def test_many_that_cannot_serve_are_counted_and_the_first_are_named(registry: Registry, tmp_path: Path) -> None:
+    records = [registry.register(f"number {number}") for number in range(6)]
+    for record in records:
+        registry.promote(record.set_id)
+        spoil(tmp_path, record)
 
-def test_a_former_set_that_is_too_old_does_not_come_back(registry: Registry) -> None:
-    first = registry.register("first", expires_at_ms=registry.now_ms + 3_500)
-    registry.promote(first.set_id)
-    registry.promote(registry.register("second").set_id)
-
-    with pytest.raises(Conflict, match="has expired"):
+    with pytest.raises(Conflict, match="and 2 more"):
         registry.roll_back()
+
+
+def path_of(tmp_path: Path, record: SetRecord) -> Path:
+    return tmp_path / "shelf" / record.graph_sha256[:2] / record.graph_sha256
+
+
+def spoil(tmp_path: Path, record: SetRecord) -> bytes:
+    """What was there before."""
+    whole = path_of(tmp_path, record).read_bytes()
+    path_of(tmp_path, record).write_bytes(b"something else")
+    return whole
 
 
 def test_what_was_rolled_back_may_not_come_back_by_promotion(registry: Registry) -> None:

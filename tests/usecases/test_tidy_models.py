@@ -98,6 +98,23 @@ def test_files_of_models_retired_long_ago_go_and_those_a_rollback_may_need_stay(
     assert registry.roll_back()[0].set_id == second.set_id
 
 
+def test_where_the_former_is_too_old_the_files_of_the_one_before_stay_as_well(
+    registry: Registry, tmp_path: Path
+) -> None:
+    zeroth, first = registry.register("zeroth"), registry.register("first")
+    second = registry.register("second", expires_at_ms=registry.now_ms + DAY_MS)
+    for record in (zeroth, first, second, registry.register("third")):
+        registry.promote(record.set_id)
+    aged(tmp_path)
+    registry.now_ms += 181 * DAY_MS
+
+    done = tidied(registry, 181 * DAY_MS)
+
+    assert done.archived == 2
+    assert [has_files(registry, record, tmp_path) for record in (zeroth, first, second)] == [{False}, {True}, {True}]
+    assert registry.roll_back()[0].set_id == first.set_id
+
+
 def test_those_that_a_rollback_may_need_do_not_hold_up_the_others(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.usecases.replay import Models, replay_between
 from tests.builders import NOW_MS
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
-from tests.champions import certain, crowned, listening, shelved_set
+from tests.champions import certain, crowned, graph_of, listening, shelved_set, slowed
 from tests.models import FOREIGN_KEY
 from tests.web.desk import Desk, opened
 from tests.web.test_market import at, post, told
@@ -330,6 +330,10 @@ class Spoiled:
         return champion
 
     @staticmethod
+    def slow(desk: Desk) -> SignedSet:
+        return made(desk, set_id="s-2", version=2, graph=slowed(graph_of([certain(1.0), certain(2.0)]), 8_000))
+
+    @staticmethod
     def members(desk: Desk) -> SignedSet:
         return made(desk, certain(-3.0), set_id="s-2", version=2, graph=b"no graph at all")
 
@@ -341,6 +345,7 @@ class Spoiled:
         (Spoiled.schema, f"expected a set for rows of schema {SCHEMA.hash}, found one for another"),
         (Spoiled.key, "found that of"),
         (Spoiled.pickle, "was changed"),
+        (Spoiled.slow, "expected a graph that takes at most 20 ms a row"),
         (Spoiled.members, "expected an ONNX file"),
     ],
 )
@@ -361,6 +366,67 @@ def test_a_champion_that_cannot_be_trusted_leaves_the_old_one_in_place(
     assert "champion_refused" in health["degraded"]
     (told_of,) = health["champions"]
     assert (told_of["wanted"], told_of["speaking"], said in told_of["refused"]) == ("s-2", "s-1", True)
+
+
+BROKEN = "UPDATE model_sets SET document = '{' WHERE set_id = 's-2'"
+
+
+def test_a_champion_whose_document_is_broken_is_told_of_and_leaves_the_old_one_in_place(
+    desk: Desk, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fed(desk)
+    promote(desk, made(desk, certain(3.0)))
+    process = desk.process
+    # Broken in the moment of its promotion: a process that has opened it would go on with what it has.
+    process._forecaster.stop()
+    process._snapshot.stop()
+    crowned(made(desk, certain(-3.0), set_id="s-2", version=2), process._store)
+    with process._database.write() as connection:
+        connection.exec_driver_sql(BROKEN)
+    process._snapshot.refresh()
+    for _ in range(3):
+        process._forecaster.look()
+    process._tend()
+
+    assert desk.evaluate(user, NOW)["model"]["id"] == "s-1"
+    assert [line for line in caplog.messages if "expected JSON" in line] == [
+        "the champion for BTCUSDT/* was refused, set s-1 goes on: the document of a set: expected JSON"
+    ]
+    health = desk.admin("GET", "/health")
+    (told_of,) = health["champions"]
+    assert "champion_refused" in health["degraded"]
+    assert (told_of["wanted"], told_of["speaking"]) == ("s-2", "s-1")
+    assert told_of["refused"] == "the document of a set: expected JSON"
+    assert samples(process._metrics.champions_refused, "ml_champions_refused")[0].value == 1.0
+
+
+def test_after_a_restart_a_champion_whose_document_is_broken_is_refused_and_a_rollback_mends_it(
+    tmp_path: Path, user: str
+) -> None:
+    with opened(tmp_path) as before:
+        fed(before)
+        for number in (1, 2):
+            promote(before, made(before, certain(3.0), set_id=f"s-{number}", version=number))
+        with before.process._database.write() as connection:
+            connection.exec_driver_sql(BROKEN)
+
+    with opened(tmp_path) as after:
+        refused = after.evaluate(user, NOW)
+        degraded = after.admin("GET", "/health")["degraded"]
+        after.process._forecaster.stop()
+        with after.process._store.begin() as tx:
+            head = tx.reign(Place("BTCUSDT"))
+            assert head is not None
+            assert tx.save_reign(after_rollback(head, tx.reign(Place("BTCUSDT"), 1), NOW_MS, "tester", ""))
+        after.process._snapshot.catch_up()
+        after.process._forecaster.look()
+        mended = after.evaluate(user, NOW)
+        health = after.admin("GET", "/health")
+
+    assert (refused["model_status"], refused["model"]) == ("refused", None)
+    assert "champion_refused" in degraded
+    assert mended["model"]["id"] == "s-1"
+    assert "champion_refused" not in health["degraded"]
 
 
 def test_a_first_champion_that_is_refused_is_said_so(desk: Desk, user: str) -> None:

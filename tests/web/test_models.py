@@ -120,6 +120,45 @@ def test_a_first_champion_is_rolled_back_to_nobody(desk: Desk, registry: Registr
     assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["revision"] == 3
 
 
+def test_a_rollback_tells_whom_it_passed_over_and_leaves_the_place_to_nobody_when_asked_to(
+    desk: Desk, registry: Registry, user: str
+) -> None:
+    place = place_of(user)
+    first, second, third = (registered(registry, name, place) for name in ("first", "second", "third"))
+    for set_id in (first, second, third):
+        desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})
+    desk.process._shelf.drop(desk.data("GET", f"{ROOT}/sets/{second}")["graph_sha256"])
+
+    back = desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": third})
+    emptied = desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": first, "to": "nobody"})
+
+    assert (back["set_id"], [one["set_id"] for one in back["passed_over"]]) == (first, [second])
+    assert "on the shelf, found none" in back["passed_over"][0]["why"]
+    assert (emptied["set_id"], emptied["passed_over"]) == (None, [])
+
+
+def test_where_no_earlier_champion_can_serve_it_says_what_to_do(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    first, second = (registered(registry, name, place) for name in ("first", "second"))
+    for set_id in (first, second):
+        desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})
+    desk.process._shelf.drop(desk.data("GET", f"{ROOT}/sets/{first}")["graph_sha256"])
+
+    problem = desk.problem(409, "POST", f"{ROOT}/models/rollback", place, ADMIN)
+
+    assert problem["code"] == "no_former"
+    assert f"set {second} goes on" in problem["error"]
+    assert '"to": "nobody"' in problem["error"]
+
+
+def test_a_set_is_not_promoted_for_a_place_that_is_not_its_own(desk: Desk, registry: Registry, user: str) -> None:
+    set_id = registered(registry, "first", place_of(user))
+
+    problem = desk.problem(400, "POST", f"{ROOT}/models/promote", {"set_id": set_id, "symbol": "OTHER"}, ADMIN)
+
+    assert [one["path"] for one in problem["errors"]] == ["symbol"]
+
+
 def test_a_set_tells_how_it_came_about_and_when_it_served(desk: Desk, registry: Registry, user: str) -> None:
     place = place_of(user)
     set_id = registered(registry, "first", place, weights={"*": (0.75, 0.25)})
@@ -192,6 +231,7 @@ def test_a_shadow_is_retired_and_a_serving_model_is_not(desk: Desk, registry: Re
         (400, "invalid_input", "promote", {"model_type": "lstm", "regime": "stormy"}),
         (404, "not_found", "rollback", {"symbol": "NOBODY"}),
         (400, "invalid_input", "rollback", {"symbol": 5}),
+        (400, "invalid_input", "rollback", {"to": "anybody"}),
     ],
 )
 def test_what_cannot_be_done_is_said(desk: Desk, status: int, code: str, action: str, body: Any) -> None:
@@ -240,6 +280,24 @@ def test_a_set_whose_graph_does_not_run_is_not_promoted(desk: Desk, registry: Re
 
     assert "does not run on rows of (3, 25)" in refused["error"]
     assert desk.admin("POST", f"{ROOT}/models/promote", {"set_id": set_id})["changed"] is True
+
+
+def test_a_set_whose_graph_is_too_slow_is_not_promoted(desk: Desk, registry: Registry, user: str) -> None:
+    place = place_of(user)
+    first, second = (registered(registry, name, place) for name in ("first", "second"))
+    desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
+    process = desk.process
+    process.parts.graphs = ShelvedGraphs(process._shelf, slowest_ms=1e-4)
+    try:
+        refused = desk.problem(422, "POST", f"{ROOT}/models/promote", {"set_id": second}, ADMIN)
+    finally:
+        process.parts.graphs = ShelvedGraphs(process._shelf)
+
+    assert refused["code"] == "too_slow"
+    assert "expected a graph that takes at most 0.0001 ms a row" in refused["error"]
+    served = process.parts.snapshot.view().champion_for(place["symbol"], None, NOW_MS)
+    assert served is not None
+    assert served.set_id == first
 
 
 def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ml_service.adapters.inference.graph import OnnxGraph, tried
+from ml_service.adapters.inference.graph import OnnxGraph
+from ml_service.adapters.inference.trial import in_time, tried
+from ml_service.domain.models.champions import Unreadable
 from ml_service.domain.models.set_document import read_set
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import Signed, SigningKey
@@ -43,13 +45,17 @@ class Champions:
         key: SigningKey,
         open_graph: Callable[[bytes], OnnxGraph],
         alert: Callable[[str], None],
+        slowest_ms: float,
     ) -> None:
         self._files = files
         self._key = key
         self._open = open_graph
         self._alert = alert
+        self._slowest_ms = slowest_ms
         self._refused: dict[str, tuple[str, float]] = {}
         """By document: why, and when to try again."""
+        self._unreadable: frozenset[Unreadable] = frozenset()
+        """Those that were told of."""
         self.open: Mapping[Place, Champion] = {}
         self._leaving: Mapping[Place, Champion] = {}
         """Replaced at the last look: a question that was put before it is still answered."""
@@ -74,17 +80,29 @@ class Champions:
                 self._refuse(place, signed, f"{type(error).__name__}: {error}", now)
         return found
 
-    def take(self, wanted: Mapping[Place, Signed], newcomers: Mapping[Place, Champion]) -> None:
+    def take(
+        self,
+        wanted: Mapping[Place, Signed],
+        newcomers: Mapping[Place, Champion],
+        unreadable: Mapping[Place, Unreadable],
+    ) -> None:
         """Where a newcomer could not be opened, the one before it goes on; where nobody is wanted, nobody speaks."""
-        kept = {place: champion for place, champion in self.open.items() if place in wanted}
+        named = {*wanted, *unreadable}
+        kept = {place: champion for place, champion in self.open.items() if place in named}
         still_open = {**kept, **newcomers}
         self._leaving = {place: one for place, one in self.open.items() if still_open.get(place) is not one}
         self.open = still_open
-        silent: dict[Place, Hindrance] = {place: "refused" for place in wanted if place not in self.open}
+        silent: dict[Place, Hindrance] = {place: "refused" for place in named if place not in self.open}
         self.serving = Serving({place: champion.models for place, champion in self.open.items()}, silent)
+        signatures = {signed.signature for signed in wanted.values()}
+        spoken = {champion.signed.signature for champion in newcomers.values()}
+        self._refused = {one: why for one, why in self._refused.items() if one in signatures - spoken}
         for place, champion in newcomers.items():
-            self._refused.pop(champion.signed.signature, None)
             logger.info("set %s speaks for %s", champion.models.set_id, "/".join(place))
+        for one in unreadable.values():
+            if one not in self._unreadable:
+                self._tell(one.place, one.why)
+        self._unreadable = frozenset(unreadable.values())
 
     def of_set(self, set_id: str) -> Champion | None:
         return next(
@@ -97,15 +115,19 @@ class Champions:
         models = read_set(signed).models
         if models.schema_hash != SCHEMA.hash:
             raise ForeignSchema(f"expected a set for rows of schema {SCHEMA.hash}, found one for {models.schema_hash}")
-        return Champion(models, signed, tried(self._open(self._files.read(models.graph_sha256)), models))
+        graph = tried(self._open(self._files.read(models.graph_sha256)), models)
+        return Champion(models, signed, in_time(graph, models, self._slowest_ms))
 
-    def refusal(self, place: Place, signed: Signed) -> str | None:
-        """Why the one that is wanted there does not speak."""
+    def refusal(self, signed: Signed) -> str | None:
+        """Why the one of that document does not speak."""
         return self._refused.get(signed.signature, (None, 0.0))[0]
 
     def _refuse(self, place: Place, signed: Signed, why: str, now: float) -> None:
         if signed.signature not in self._refused:
-            earlier = self.open.get(place)
-            rest = f"set {earlier.models.set_id} goes on" if earlier is not None else "nobody speaks there"
-            self._alert(f"the champion for {'/'.join(place)} was refused, {rest}: {why}")
+            self._tell(place, why)
         self._refused[signed.signature] = why, now + AGAIN_SECONDS
+
+    def _tell(self, place: Place, why: str) -> None:
+        earlier = self.open.get(place)
+        rest = f"set {earlier.models.set_id} goes on" if earlier is not None else "nobody speaks there"
+        self._alert(f"the champion for {'/'.join(place)} was refused, {rest}: {why}")

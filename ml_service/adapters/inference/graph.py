@@ -1,5 +1,6 @@
 """An ONNX file, opened and ready to be asked."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_service.adapters.inference.contents import check_contents
-from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.speaking import Figures
-from ml_service.errors import ModelRefused
-from ml_service.features.schema import SCHEMA
+from ml_service.errors import ModelRefused, TooSlow
 
 BYTES_MAX = 256 << 20
 ROWS, RISES, DISTANCE = "rows", "rises", "distance"
 CPU = "CPUExecutionProvider"
+QUIET = 4
+"""What goes wrong is raised; the library need not write it on stderr as well."""
 
 
 class OnnxGraph:
@@ -26,6 +27,26 @@ class OnnxGraph:
 
     def run(self, rows: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         return dict(zip(self._outputs, self._session.run(self._outputs, {ROWS: rows}), strict=True))
+
+    def run_within(self, rows: NDArray[np.float32], seconds: float) -> Mapping[str, NDArray[np.float32]]:
+        """`TooSlow` where it takes longer; it is ended after the operator that it is at."""
+        import onnxruntime
+
+        asked = onnxruntime.RunOptions()
+        asked.log_severity_level = QUIET
+        watch = threading.Timer(seconds, setattr, (asked, "terminate", True))
+        watch.daemon = True
+        watch.start()
+        try:
+            return dict(zip(self._outputs, self._session.run(self._outputs, {ROWS: rows}, asked), strict=True))
+        except Exception as error:
+            if asked.terminate:
+                raise TooSlow(
+                    f"expected a graph that runs within {seconds:g} s, found one that does not end"
+                ) from error
+            raise
+        finally:
+            watch.cancel()
 
     @property
     def provider(self) -> str:
@@ -70,17 +91,3 @@ def figures_of(graph: OnnxGraph, windows: NDArray[np.float32]) -> list[Figures]:
         Figures(tuple(rises), distance)
         for rises, distance in zip(told[RISES].tolist(), told[DISTANCE].tolist(), strict=True)
     ]
-
-
-def tried(graph: OnnxGraph, models: ModelSet) -> OnnxGraph:
-    """Run once, so that the first decision does not pay for it: two rows of which nothing is known."""
-    rows = np.full((2, models.rows_back, len(SCHEMA.names)), np.nan, np.float32)
-    try:
-        told = graph.run(rows)
-    except Exception as error:
-        raise ModelRefused(f"the graph does not run on rows of {rows.shape[1:]}: {error}") from error
-    shapes = {name: values.shape for name, values in told.items()}
-    expected = {RISES: (2, len(models.members)), DISTANCE: (2,)}
-    if shapes != expected:
-        raise ModelRefused(f"the graph's outputs: expected {expected}, found {shapes}")
-    return graph

@@ -14,7 +14,7 @@ from ml_service.adapters.inference.graph import OnnxGraph, figures_of, open_grap
 from ml_service.adapters.inference.windows import Windows
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
-from ml_service.domain.models.speaking import Figures, Question, Serving
+from ml_service.domain.models.speaking import SLOWEST_MS, Figures, Question, Serving
 from ml_service.domain.types import ModelStatus
 from ml_service.domain.view import View
 from ml_service.errors import Unavailable
@@ -40,11 +40,12 @@ class LiveForecaster:
         alert: Callable[[str], None],
         ran: Callable[[float], None] = lambda seconds: None,
         opening: Callable[[bytes], OnnxGraph] = open_graph,
+        slowest_ms: float = SLOWEST_MS,
     ) -> None:
         self._view = view
         self._alert = alert
         self._ran = ran
-        self._champions = Champions(files, key, opening, alert)
+        self._champions = Champions(files, key, opening, alert, slowest_ms)
         self._windows = Windows(market)
         self._known: dict[Key, Figures] = {}
         self._failing: set[str] = set()
@@ -146,7 +147,7 @@ class LiveForecaster:
             newcomers = self._champions.newcomers(view.signatures)
             sets = [one.models for one in (*self._champions.open.values(), *newcomers.values())]
             self._read_rows(view, sets)
-            self._champions.take(view.signatures, newcomers)
+            self._champions.take(view.signatures, newcomers, view.unreadable)
 
     def _read_rows(self, view: View, sets: Sequence[ModelSet]) -> None:
         try:
@@ -163,18 +164,18 @@ class LiveForecaster:
     def health(self) -> list[dict[str, Any]]:
         view, champions = self._view(), self._champions
         told = []
-        for place, signed in view.signatures.items():
-            one = champions.open.get(place)
+        for place in sorted({*view.signatures, *view.unreadable}):
+            one, broken = champions.open.get(place), view.unreadable.get(place)
             told.append(
                 {
                     "symbol": place.symbol,
                     "regime": place.regime,
-                    "wanted": view.champions[place].set_id,
+                    "wanted": broken.set_id if broken is not None else view.champions[place].set_id,
                     "speaking": one.models.set_id if one is not None else None,
                     "version": one.models.version if one is not None else None,
                     "members": [member.model_type for member in one.models.members] if one is not None else [],
                     "provider": one.graph.provider if one is not None else None,
-                    "refused": champions.refusal(place, signed),
+                    "refused": broken.why if broken is not None else champions.refusal(view.signatures[place]),
                 }
             )
         return told

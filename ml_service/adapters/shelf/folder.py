@@ -29,16 +29,22 @@ class FolderShelf:
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256)
         try:
-            if path.exists():
-                # It is used again from now on, however long it has been lying there.
-                os.utime(path)
-            else:
-                write_once(path, content)
+            if not self._used_again(sha256):
+                write_whole(path, content)
         except OSError as error:
             raise NotKept(f"the shelf could not take a file of {len(content)} bytes: {error.strerror}") from error
-        # Also where something else lay under its name.
         self.read(sha256)
         return sha256
+
+    def _used_again(self, sha256: str) -> bool:
+        """False where it is not there, or what is there has suffered: then it is to be written anew."""
+        try:
+            self.read(sha256)
+            # However long it has been lying there; not where another just dropped it.
+            os.utime(self._path(sha256))
+        except (ModelRefused, FileNotFoundError):
+            return False
+        return True
 
     def read(self, sha256: str) -> bytes:
         path = self._path(sha256)
@@ -54,7 +60,10 @@ class FolderShelf:
             if not stat.S_ISREG(found.st_mode):
                 raise ModelRefused(f"expected a plain file {sha256}, found something else")
             self._check_size(found.st_size)
-            content = file.read(self._bytes_max + 1)
+            try:
+                content = file.read(self._bytes_max + 1)
+            except OSError as error:
+                raise ModelRefused(f"file {sha256} cannot be read: {error.strerror}") from None
         digest = hashlib.sha256(content).hexdigest()
         if digest != sha256:
             raise ModelRefused(f"file {sha256} was changed: found content whose hash is {digest}")
@@ -96,7 +105,7 @@ def refuse_pickle(content: bytes) -> None:
         raise ModelRefused("expected a model file, found a pickle")
 
 
-def write_once(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """All of it or nothing; durable on return."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{uuid.uuid4().hex}.new")

@@ -1,6 +1,5 @@
 """Sets of models, and which of them serves where: now, and at every moment of the past."""
 
-import logging
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, tuple_, update
@@ -10,15 +9,13 @@ from ml_service.adapters.store.codec import Row
 from ml_service.adapters.store.paging import cursor_parts, page_of, whole
 from ml_service.adapters.store.transaction import Look, Transaction
 from ml_service.adapters.store.upserts import insert_or_skip
-from ml_service.domain.models.champions import Reign
+from ml_service.domain.models.champions import Reign, Unreadable
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.signing import Signed
 from ml_service.domain.models.slots import Place
 from ml_service.errors import ModelRefused
 from ml_service.ports import Page
-
-logger = logging.getLogger(__name__)
 
 
 class ChampionsReading(Look):
@@ -114,6 +111,21 @@ class ChampionsReading(Look):
             reign_from,
         )
 
+    def reigns_before(self, reign: Reign) -> list[Reign]:
+        """Those that rollbacks from it would go back to, one after the other."""
+        c = t.champion_history.c
+        query = (
+            select(t.champion_history)
+            .where(*at_place(t.champion_history, reign.place), c.revision < reign.revision)
+            .order_by(c.revision.desc())
+        )
+        former, found = reign.former, []
+        for earlier in map(reign_from, self._connection.execute(query).mappings()):
+            if earlier.revision == former:
+                found.append(earlier)
+                former = earlier.former
+        return found
+
     def reigns_of_set(self, set_id: str) -> list[tuple[Reign, int | None]]:
         """When it served, oldest first; each with when the next one took over, None where it lasts."""
         c = t.champion_history.c
@@ -180,6 +192,18 @@ class ChampionsWriting(ChampionsReading, Transaction):
         return True
 
 
+CHAMPIONS = (
+    select(
+        t.champions.c.symbol.label("at_symbol"),
+        t.champions.c.regime.label("at_regime"),
+        t.champions.c.set_id.label("wanted"),
+        t.model_sets,
+    )
+    .join_from(t.champions, t.model_sets, t.champions.c.set_id == t.model_sets.c.set_id, isouter=True)
+    .where(t.champions.c.set_id.is_not(None))
+)
+"""Every place that somebody serves, and the set of that name, where there is one."""
+
 IS_HEAD = and_(
     t.champions.c.symbol == t.champion_history.c.symbol,
     t.champions.c.regime == t.champion_history.c.regime,
@@ -220,13 +244,18 @@ def set_from(row: Row) -> SetRecord:
     )
 
 
-def champion_from(row: Row) -> SignedSet | None:
-    """None where the row's document is not that of its set: the snapshot keeps what it had for that place."""
+def champion_from(row: Row) -> SignedSet | Unreadable:
+    """Of a row of CHAMPIONS; its signature is for whoever opens its file to verify."""
+    place = Place(row["at_symbol"], row["at_regime"])
     try:
-        return set_from(row).opened()
+        if row["set_id"] is None:
+            raise ModelRefused(f"expected set {row['wanted']} in the registry, found none")
+        opened = set_from(row).opened()
+        if opened.models.place != place:
+            raise ModelRefused(f"expected a set of {'/'.join(place)}, found one of {'/'.join(opened.models.place)}")
     except ModelRefused as error:
-        logger.error("the champion of %s in %s is refused: %s", row["symbol"], row["regime"], error)
-        return None
+        return Unreadable(place, row["wanted"], str(error))
+    return opened
 
 
 def reign_row(reign: Reign) -> dict[str, Any]:

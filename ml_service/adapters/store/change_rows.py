@@ -2,16 +2,18 @@
 
 import uuid
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, update
 
 from ml_service.adapters.store import tables as t
-from ml_service.adapters.store.champion_rows import champion_from
+from ml_service.adapters.store.champion_rows import CHAMPIONS, champion_from
 from ml_service.adapters.store.feature_head_rows import head_from
 from ml_service.adapters.store.key_rows import key_from
 from ml_service.adapters.store.kill_rows import kill_from
 from ml_service.adapters.store.threshold_rows import thresholds_from
 from ml_service.adapters.store.transaction import Look
 from ml_service.adapters.store.upserts import insert_or_skip
+from ml_service.domain.models.champions import Unreadable
+from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.slots import Place
 from ml_service.domain.view import Changes
 
@@ -25,6 +27,10 @@ class ChangesReading(Look):
             return None
         since = generation if known else -1
         heads, rows = t.threshold_heads, t.thresholds
+        champions = [
+            champion_from(row)
+            for row in self._connection.execute(CHAMPIONS.where(t.champions.c.generation > since)).mappings()
+        ]
         return Changes(
             store_id=mine,
             generation=current,
@@ -61,15 +67,8 @@ class ChangesReading(Look):
                     select(t.feature_heads).where(t.feature_heads.c.generation > since)
                 ).mappings()
             ),
-            champions=tuple(
-                champion
-                for row in self._connection.execute(
-                    select(t.model_sets)
-                    .join(t.champions, t.champions.c.set_id == t.model_sets.c.set_id)
-                    .where(t.champions.c.generation > since)
-                ).mappings()
-                if (champion := champion_from(row)) is not None
-            ),
+            champions=tuple(one for one in champions if isinstance(one, SignedSet)),
+            unreadable=tuple(one for one in champions if isinstance(one, Unreadable)),
             vacated=tuple(
                 Place(row.symbol, row.regime)
                 for row in self._connection.execute(
@@ -91,3 +90,9 @@ def found_store(connection: Connection) -> None:
     """The first rows of a new database: its identity and its generation counter."""
     connection.execute(insert_or_skip(connection, t.store_facts), [{"name": "store_id", "value": uuid.uuid4().hex}])
     connection.execute(insert_or_skip(connection, t.generations), [{"id": 1, "value": 0}])
+
+
+def renew_store(connection: Connection) -> None:
+    """What a step back took away is told to nobody; as another store, it is read anew by all who knew the former."""
+    facts = t.store_facts
+    connection.execute(update(facts).where(facts.c.name == "store_id").values(value=uuid.uuid4().hex))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect
 
-from ml_service.adapters.store.change_rows import found_store
+from ml_service.adapters.store.change_rows import found_store, renew_store
 from ml_service.adapters.store.database import Database, Pooling
 from ml_service.adapters.store.partitions import ensure_partitions
 from ml_service.errors import StoreUnavailable
@@ -119,6 +119,8 @@ def migrate_once(database: Database, to: str, up: bool, line: Line) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7301265)")
         config.attributes["connection"] = connection
         (command.upgrade if up else command.downgrade)(config, to)
+        if not up and line is STORE and inspect(connection).has_table("store_facts"):
+            renew_store(connection)
 
 
 def config_of(line: Line) -> "Config":

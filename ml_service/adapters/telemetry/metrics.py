@@ -33,6 +33,11 @@ class Metrics:
         self.champions = Gauge(
             "ml_champions", "Sets that speak in a live process: the fewest", multiprocess_mode="livemin"
         )
+        self.champions_refused = Gauge(
+            "ml_champions_refused",
+            "Champions that cannot be trusted in a live process: the most",
+            multiprocess_mode="livemax",
+        )
         self.outcomes = Counter("ml_outcomes", "Outcomes by what became of the report", ["status"])
         self.records = Counter("ml_records", "Decisions and outcomes by where they were kept", ["kept"])
         self.shed = Counter("ml_shed", "Requests turned away because their lane was full", ["lane"])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from enum import StrEnum
 from typing import Annotated, cast
 
 import typer
@@ -16,6 +17,11 @@ models = typer.Typer(no_args_is_help=True, help="List, show, promote, roll back,
 ACTOR = "command-line"
 
 
+class To(StrEnum):
+    FORMER = "former"
+    NOBODY = "nobody"
+
+
 def regime_from(text: str | None) -> str | None:
     """The same names that the web understands."""
     if text is None or text == "*":
@@ -28,6 +34,7 @@ def regime_from(text: str | None) -> str | None:
 
 Symbol = Annotated[str, typer.Option(help="One symbol; * is all of them.", callback=symbol_from)]
 Regime = Annotated[str, typer.Option(help="One regime of the market; * is all of them.", callback=regime_from)]
+OF_A_SET = "Of a set, its own {0} or none; beside --type, where to look, * if left out."
 Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 
 
@@ -95,13 +102,13 @@ def models_report(
 def models_promote(
     set_id: Annotated[str | None, typer.Argument(help="A set; else the newest with a shadow of --type.")] = None,
     model_type: Annotated[str | None, typer.Option("--type", help="logistic, forest, xgboost, …")] = None,
-    symbol: Symbol = "*",
-    regime: Regime = "*",
+    symbol: Annotated[str | None, typer.Option(help=OF_A_SET.format("symbol"), callback=symbol_from)] = None,
+    regime: Annotated[str | None, typer.Option(help=OF_A_SET.format("regime"), callback=regime_from)] = None,
     reason: Reason = "",
 ) -> None:
     """Let a set serve its place; running services notice within a second."""
     from ml_service.cli.wiring import open_graphs, open_models
-    from ml_service.domain.models.slots import Place
+    from ml_service.domain.models.slots import EVERY, Place
     from ml_service.usecases.promote import newest_candidate, promote
 
     if (set_id is None) == (model_type is None):
@@ -109,9 +116,12 @@ def models_promote(
     settings = load_settings()
     with open_models(settings) as tools:
         if set_id is None:
-            set_id = newest_candidate(Place(symbol, regime), str(model_type), store=tools.store).set_id
+            place = Place(symbol or EVERY, regime or EVERY)
+            set_id = newest_candidate(place, str(model_type), store=tools.store).set_id
         reign, changed = promote(
             set_id,
+            symbol=symbol,
+            regime=regime,
             actor=ACTOR,
             reason=reason,
             now_ms=tools.now_ms(),
@@ -120,8 +130,8 @@ def models_promote(
             key=tools.signing_key,
             try_out=open_graphs(settings).try_out,
         )
-    place = f"{reign.place.symbol}/{reign.place.regime}"
-    print(f"set {reign.set_id} serves {place}" if changed else f"set {reign.set_id} served {place} already")
+    served = "/".join(reign.place)
+    print(f"set {reign.set_id} serves {served}" if changed else f"set {reign.set_id} served {served} already")
 
 
 @models.command("rollback")
@@ -129,24 +139,31 @@ def models_rollback(
     symbol: Symbol = "*",
     regime: Regime = "*",
     away_from: Annotated[str | None, typer.Option("--set", help="The set that is to go.")] = None,
+    to: Annotated[To, typer.Option(help="nobody: leave the place empty, whoever served before.")] = To.FORMER,
     reason: Reason = "",
 ) -> None:
-    """Put the former champion of a place back, or nobody where there is none; works with the service down."""
-    from ml_service.cli.wiring import open_models
+    """Put the newest earlier champion that can serve back, or nobody where there was none; works with the service
+    down."""
+    from ml_service.cli.wiring import open_graphs, open_models
     from ml_service.domain.models.slots import Place
     from ml_service.usecases.rollback import rollback
 
-    with open_models(load_settings()) as tools:
-        reign, changed = rollback(
+    settings = load_settings()
+    with open_models(settings) as tools:
+        reign, changed, passed_over = rollback(
             Place(symbol, regime),
             away_from=away_from,
+            to_nobody=to is To.NOBODY,
             actor=ACTOR,
             reason=reason,
             now_ms=tools.now_ms(),
             store=tools.store,
             shelf=tools.shelf,
             key=tools.signing_key,
+            try_out=open_graphs(settings).try_out,
         )
+    for one in passed_over:
+        print(f"passed over set {one.set_id}: {one.why}")
     if reign.set_id is None:
         print(f"nobody serves {symbol}/{regime} " + ("any more" if changed else "already"))
     else:

@@ -1,6 +1,9 @@
 """`train`: models of one symbol from its candles, tested in walk-forward, with a report on what they are worth."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -69,7 +72,7 @@ def train(
     from ml_service.cli.files import refuse_place, written_whole
     from ml_service.cli.priority import step_back
     from ml_service.cli.training.progress import Lines, Progress
-    from ml_service.cli.training.run import Request, named_models, require_layer, run
+    from ml_service.cli.training.run import Request, named_models, require_layer, run, unseen
     from ml_service.cli.training.told import document, lines
 
     require_layer()
@@ -103,27 +106,28 @@ def train(
         job, is_new = hand_over(request, settings, ACTOR, expires_days)
         print(job.id if is_new else f"{job.id} (asked for already)")
         return
+    from ml_service.cli.report.training_page import page
+    from ml_service.cli.training.files import write_files
+    from ml_service.cli.training.register import register
+    from ml_service.cli.training.under_way import UnderWay
+
     # Whoever decides on this host goes first.
     step_back(NICENESS)
+    set_id = None
     try:
-        training = run(request, settings, Lines if followed else Progress)
+        with stopped_as_by_hand(), UnderWay(settings) as under_way:
+            training = run(request, settings, Lines if followed else Progress, unseen if dry_run else under_way.begin)
+            under_way.leave_out(training.left_out)
+            if out is not None:
+                write_files(training, out)
+            if html is not None:
+                with written_whole(html, force) as part:
+                    part.write_text(page(training), encoding="utf-8")
+            if not dry_run:
+                set_id = register(training, settings, ACTOR, expires_days, under_way.rows).set_id
     except KeyboardInterrupt:
         print("stopped; what was fitted is kept, and the same command goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
-    if out is not None:
-        from ml_service.cli.training.files import write_files
-
-        write_files(training, out)
-    if html is not None:
-        from ml_service.cli.report.training_page import page
-
-        with written_whole(html, force) as part:
-            part.write_text(page(training), encoding="utf-8")
-    set_id = None
-    if not dry_run:
-        from ml_service.cli.training.register import register
-
-        set_id = register(training, settings, ACTOR, expires_days).set_id
     if as_json or followed:
         import orjson
 
@@ -132,3 +136,13 @@ def train(
     else:
         print("\n".join(lines(training)))
         print("nothing was registered" if set_id is None else f"registered as set {set_id}; it serves once promoted")
+
+
+@contextmanager
+def stopped_as_by_hand() -> Iterator[None]:
+    """The worker ends a training with SIGTERM: that is to be told of as Ctrl-C is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -60,8 +60,16 @@ class Request:
 ShowProgress = Callable[[Sequence[str], int, str], AbstractContextManager[Progress]]
 
 
-def run(request: Request, settings: Settings, show: ShowProgress = Progress) -> Training:
+def unseen(plan: Plan) -> None:
+    pass
+
+
+def run(
+    request: Request, settings: Settings, show: ShowProgress = Progress, begin: Callable[[Plan], None] = unseen
+) -> Training:
+    """`begin` is told what is to be trained, before it is."""
     plan, dataset, doubts = prepared(request, settings)
+    begin(plan)
     dataset = in_regime(dataset, plan.regime)
     trainers = {name: trainer(name) for name in plan.models}
     folder = settings.data_dir / "training"

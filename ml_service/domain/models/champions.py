@@ -27,6 +27,25 @@ class Reign:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A champion that is named, but whose document is missing, broken or another one's."""
+
+    place: Place
+    set_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An earlier champion that cannot serve any more, and why."""
+
+    set_id: str
+    why: str
+    is_damaged: bool
+    """Not merely too old."""
+
+
 def after_promotion(head: Reign | None, place: Place, set_id: str, at_ms: int, actor: str, reason: str) -> Reign:
     return Reign(
         place=place,

@@ -57,6 +57,9 @@ class SetRecord:
     archived_at_ms: int | None = None
     """Since then, its graph is gone."""
 
+    def has_expired(self, now_ms: int) -> bool:
+        return self.expires_at_ms is not None and now_ms >= self.expires_at_ms
+
     def opened(self) -> SignedSet:
         """`ModelRefused` where the document belongs to another row."""
         found = read_set(self.signed)

@@ -9,6 +9,9 @@ from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place, fall_back
 from ml_service.domain.types import ModelStatus
 
+SLOWEST_MS = 20.0
+"""A graph that takes longer for one row is none to decide by."""
+
 Hindrance = Literal["loading", "refused"]
 
 

@@ -27,6 +27,10 @@ def signed_models(record: SetRecord, key: SigningKey) -> ModelSet:
     return record.opened().models
 
 
+def untried(models: ModelSet) -> None:
+    """Where there is nothing to run a graph with."""
+
+
 def fit_to_serve(
     record: SetRecord,
     members: Sequence[ModelRecord],

@@ -8,7 +8,7 @@ from ml_service.domain.models.champions import Reign
 from ml_service.domain.models.model_document import verify_model
 from ml_service.domain.models.record import ModelRecord
 from ml_service.domain.models.signing import SigningKey
-from ml_service.domain.models.slots import Place
+from ml_service.domain.models.slots import EVERY, Place
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.errors import InvalidInput, ModelRefused, NotFound
 from ml_service.ports import ModelFilter
@@ -108,9 +108,12 @@ def post_promote() -> Response:
     set_id = body.set_id
     if set_id is None:
         assert body.model_type is not None
-        set_id = newest_candidate(Place(body.symbol, body.regime), body.model_type, store=use.store).set_id
+        place = Place(body.symbol or EVERY, body.regime or EVERY)
+        set_id = newest_candidate(place, body.model_type, store=use.store).set_id
     reign, changed = promote(
         set_id,
+        symbol=body.symbol,
+        regime=body.regime,
         actor=current().actor,
         reason=body.reason,
         now_ms=current().now_ms,
@@ -125,28 +128,33 @@ def post_promote() -> Response:
 @models.post(f"{ROOT}/models/rollback")
 @contract("admin", body=RollbackBody, answer="Who serves the place now, and whether that is new.")
 def post_rollback() -> Response:
-    """Put the former champion of a place back, or nobody; in every worker within a second, and without the worker."""
+    """Put the newest earlier champion that can serve back, or nobody; in every process within a second, and without the
+    worker."""
     use = parts()
     body = checked(RollbackBody, current().json_object())
-    reign, changed = rollback(
+    done = rollback(
         Place(body.symbol, body.regime),
         away_from=body.set_id,
+        to_nobody=body.to == "nobody",
         actor=current().actor,
         reason=body.reason,
         now_ms=current().now_ms,
         store=use.store,
         shelf=use.shelf,
         key=use.signing_key,
+        try_out=use.graphs.try_out,
     )
-    return told(reign, changed)
+    return told(
+        done.reign, done.changed, passed_over=[{"set_id": one.set_id, "why": one.why} for one in done.passed_over]
+    )
 
 
-def told(reign: Reign, changed: bool) -> Response:
+def told(reign: Reign, changed: bool, **more: Any) -> Response:
     parts().snapshot.catch_up()
     current().log.update(set_id=reign.set_id, changed=changed)
     with parts().store.read() as reading:
         record = reading.model_set(reign.set_id) if reign.set_id is not None else None
-    return ok({**champion_data(reign, record, current().now_ms), "changed": changed})
+    return ok({**champion_data(reign, record, current().now_ms), "changed": changed, **more})
 
 
 @models.get(f"{ROOT}/sets")

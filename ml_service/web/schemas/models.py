@@ -1,7 +1,7 @@
 """Models, sets and champions, as they are listed, told and moved."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, Field
@@ -58,8 +58,9 @@ class PromoteBody(Body):
 
     set_id: Id | None = None
     model_type: ModelType | None = None
-    symbol: Symbol = EVERY
-    regime: Regime = EVERY
+    symbol: Symbol | None = None
+    regime: Regime | None = None
+    """Of a set, its own or none; beside a type, where to look: every one, where none is named."""
     reason: Text = ""
 
 
@@ -68,6 +69,7 @@ class RollbackBody(Body):
     regime: Regime = EVERY
     set_id: Id | None = None
     """The set that is to go. With it, a repeat does nothing more."""
+    to: Literal["former", "nobody"] = "former"
     reason: Text = ""
 
 

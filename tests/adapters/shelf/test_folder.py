@@ -47,9 +47,34 @@ def test_one_changed_byte_is_refused_and_told(tmp_path: Path) -> None:
         path.write_bytes(CONTENT[:place] + bytes([CONTENT[place] ^ 1]) + CONTENT[place + 1 :])
         with pytest.raises(ModelRefused, match=f"file {name} was changed"):
             shelf.read(name)
-    with pytest.raises(ModelRefused, match="was changed"):
-        # What lies under the name is not what is put there.
-        shelf.put(CONTENT)
+
+
+@pytest.mark.parametrize(
+    "found", [b"", CONTENT[:-1], CONTENT[:-1] + b"!", None], ids=["empty", "short", "other", "link"]
+)
+def test_what_suffered_under_its_name_is_healed_when_it_is_put_there_again(
+    tmp_path: Path, found: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = FolderShelf(tmp_path / "shelf", LIMIT)
+    path = file_of(tmp_path / "shelf", shelf.put(CONTENT))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"not ours")
+    if found is None:
+        path.unlink()
+        path.symlink_to(elsewhere)
+    else:
+        path.write_bytes(found)
+    synced: list[bool] = []
+    monkeypatch.setattr("os.fsync", lambda handle: synced.append(stat.S_ISREG(os.fstat(handle).st_mode)))
+
+    name = shelf.put(CONTENT)
+
+    assert shelf.read(name) == CONTENT
+    assert not path.is_symlink()
+    assert elsewhere.read_bytes() == b"not ours"
+    # The file, and then the folders that name it.
+    assert synced == [True, False, False]
+    assert [one for one in (tmp_path / "shelf").rglob("*") if one.is_file()] == [path]
 
 
 @pytest.mark.parametrize("content", [b"", CONTENT[:-1], CONTENT + b"\x00"], ids=["empty", "shorter", "longer"])

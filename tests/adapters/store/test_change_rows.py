@@ -137,18 +137,33 @@ def reading_of_heads(store: SqlStore) -> list[Reign]:
         return reading.reigns()
 
 
-def test_a_champion_whose_document_is_another_ones_is_left_out(database: Database, store: SqlStore) -> None:
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        ("UPDATE model_sets SET document = '{not json'", "expected JSON"),
+        (
+            "UPDATE model_sets SET document = (SELECT document FROM model_sets WHERE set_id = 's-2')",
+            "expected the document of set s-1, found that of s-2",
+        ),
+        ("DELETE FROM model_sets WHERE set_id = 's-1'", "expected set s-1 in the registry, found none"),
+        ("UPDATE champions SET symbol = 'ETHUSDT'", "expected a set of ETHUSDT/*, found one of BTCUSDT/*"),
+    ],
+)
+def test_a_champion_that_nobody_can_read_is_named_with_the_reason(
+    database: Database, store: SqlStore, harm: str, why: str
+) -> None:
     with store.begin() as tx:
         tx.save_set(set_record(model_set("s-1")))
         tx.save_set(set_record(model_set("s-2", 2)))
         tx.save_reign(reign(None, "s-1"))
     with database.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE model_sets SET document = (SELECT document FROM model_sets WHERE set_id = 's-2')"
-        )
+        connection.exec_driver_sql(harm)
 
     with store.read() as reading:
         told = reading.changes_since("", -1)
 
     assert told is not None
     assert told.champions == ()
+    (one,) = told.unreadable
+    assert (one.set_id, why in one.why) == ("s-1", True)
+    assert one.place.symbol == ("ETHUSDT" if "ETHUSDT" in harm else "BTCUSDT")

@@ -120,3 +120,28 @@ def test_a_report_is_told_in_lines_or_whole(typed: Type, registry: Registry) -> 
     assert lines[-1] == "wait: expected at least 100 resolved predictions, found 0: wait"
     assert (whole["kind"], whole["set"], whole["proposed_weights"]) == ("set", None, None)
     assert typed("models", "report", "nobody").status == 1
+
+
+def test_a_rollback_passes_over_what_cannot_serve_and_goes_to_nobody_when_asked(
+    typed: Type, registry: Registry
+) -> None:
+    first, second, third = (registry.register(name) for name in ("first", "second", "third"))
+    for record in (first, second, third):
+        typed("models", "promote", record.set_id)
+    registry.shelf.drop(second.graph_sha256)
+
+    back = typed("models", "rollback", "--symbol", "BTCUSDT").out.splitlines()
+    emptied = typed("models", "rollback", "--symbol", "BTCUSDT", "--to", "nobody").out
+
+    assert back[0].startswith(f"passed over set {second.set_id}: expected file ")
+    assert back[1:] == [f"set {first.set_id} serves BTCUSDT/* again"]
+    assert emptied == "nobody serves BTCUSDT/* any more\n"
+
+
+def test_a_set_is_promoted_at_its_own_place_alone(typed: Type, registry: Registry) -> None:
+    set_id = registry.register("first").set_id
+
+    refused = typed("models", "promote", set_id, "--regime", "volatile")
+
+    assert refused.status == 1
+    assert f"regime: expected *, where set {set_id} serves, found volatile" in refused.err

@@ -1,6 +1,10 @@
 """train: a report and files that are there or not, exit codes, and the same bytes twice."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,9 @@ from ml_service.adapters.inference.graph import open_graph
 from ml_service.cli.training import run as runs
 from ml_service.cli.wiring import open_market, open_models, open_store
 from ml_service.domain.market.candles import Stream
+from ml_service.domain.models.record import ModelRecord
+from ml_service.domain.models.slots import Slot
+from ml_service.errors import Untrainable
 from ml_service.learning import trainers
 from ml_service.ports import ModelFilter
 from ml_service.settings import load_settings
@@ -180,6 +187,115 @@ def test_a_stopped_training_goes_on(typed: Type, monkeypatch: pytest.MonkeyPatch
     # Two before the stop, the third once more, and the one that serves.
     assert Stops.fits == 3 + 2
     assert not list(tmp_path.glob(".*"))
+
+
+def rows() -> list[ModelRecord]:
+    """Newest first."""
+    with open_store(load_settings()) as tools, tools.store.read() as reading:
+        return list(reading.models(ModelFilter(), None, 10).items)
+
+
+def training_with(monkeypatch: pytest.MonkeyPatch, during: Callable[[], None]) -> None:
+    class Watched(LineTrainer):
+        def fit(self, *given, **named):
+            during()
+            return super().fit(*given, **named)
+
+    monkeypatch.setattr(runs, "trainer", lambda name: Watched("logistic"))
+
+
+@pytest.mark.usefixtures("taken")
+def test_what_is_being_trained_is_listed_and_is_the_shadow_in_the_end(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[ModelRecord] = []
+    training_with(monkeypatch, lambda: seen.extend(rows()))
+
+    ended = typed(*WORDS)
+
+    assert ended.status == 0, ended.err
+    (row,) = rows()
+    assert {(one.model_id, one.slot, one.status) for one in seen} == {
+        (row.model_id, Slot("logistic", "BTCUSDT", "*"), "TRAINING")
+    }
+    assert (row.status, row.version) == ("SHADOW", 1)
+
+
+def term() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def broken() -> None:
+    raise RuntimeError("out of luck")
+
+
+def hopeless() -> None:
+    raise Untrainable("nothing to be learned")
+
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize(
+    ("trouble", "status", "reason"),
+    [
+        (term, 130, "stopped; the same command goes on where it was"),
+        (broken, 1, "RuntimeError: out of luck"),
+        (hopeless, 1, "logistic: nothing to be learned"),
+    ],
+)
+def test_a_training_that_comes_to_nothing_has_failed_and_says_why(
+    typed: Type, monkeypatch: pytest.MonkeyPatch, trouble: Callable[[], None], status: int, reason: str
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    training_with(monkeypatch, trouble)
+
+    # What nobody expected is shown as it is.
+    with suppress(RuntimeError):
+        assert typed(*WORDS).status == status
+
+    (row,) = rows()
+    assert (row.status, row.reason) == ("FAILED", reason)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.usefixtures("taken")
+def test_the_row_of_a_killed_training_is_taken_over_by_the_next_run_of_the_same(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is told of a process that is killed.
+    monkeypatch.setattr("ml_service.cli.training.under_way.UnderWay._end", lambda *_: None)
+    training_with(monkeypatch, hopeless)
+    typed(*WORDS)
+    typed(*WORDS, "--seed", "3")
+    other, killed = rows()
+    assert (killed.status, other.status) == ("TRAINING", "TRAINING")
+    training_with(monkeypatch, lambda: None)
+
+    assert typed(*WORDS).status == 0
+
+    assert [(row.model_id, row.status) for row in rows()] == [
+        (other.model_id, "TRAINING"),
+        (killed.model_id, "SHADOW"),
+    ]
+
+
+@pytest.mark.usefixtures("taken")
+def test_one_that_learns_nothing_has_failed_while_the_others_go_on(
+    typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hopeless(LineTrainer):
+        def fit(self, *given, **named):
+            raise Untrainable("one class only")
+
+    found = {"logistic": LineTrainer("logistic"), "lightgbm": Hopeless("lightgbm")}
+    monkeypatch.setattr(runs, "trainer", found.get)
+
+    ended = typed(*WORDS, "--models", "logistic,lightgbm")
+
+    assert ended.status == 0, ended.err
+    assert {(row.slot.model_type, row.status, row.reason) for row in rows()} == {
+        ("logistic", "SHADOW", None),
+        ("lightgbm", "FAILED", "one class only"),
+    }
 
 
 @pytest.mark.usefixtures("taken")
