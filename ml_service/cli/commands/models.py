@@ -127,6 +127,31 @@ def models_explain(
         print("\n".join(lines(told)))
 
 
+@models.command("reweigh")
+def models_reweigh(set_id: Annotated[str, typer.Argument(metavar="SET")]) -> None:
+    """Make a set whose weights follow what its members proved worth on resolved predictions."""
+    from ml_service.cli.model_report import step_lines
+    from ml_service.cli.wiring import open_models
+    from ml_service.usecases.reweigh import reweigh
+
+    with open_models(load_settings()) as tools:
+        made = reweigh(
+            set_id,
+            actor=ACTOR,
+            now_ms=tools.now_ms(),
+            store=tools.store,
+            key=tools.signing_key,
+            entropy=tools.entropy,
+        )
+    report = made.found.report
+    print(f"{report.episodes} episodes in {report.predictions} resolved predictions")
+    print("\n".join(step_lines(report)))
+    sides = " and ".join(made.found.recalibrated)
+    print(f"calibration: {f'a new one for {sides}' if sides else 'as it was, for nothing says better'}")
+    new = "registered as" if made.is_new else "the same as"
+    print(f"{new} set {made.record.set_id}; it serves once promoted")
+
+
 @models.command("promote")
 def models_promote(
     set_id: Annotated[str | None, typer.Argument(help="A set; else the newest with a shadow of --type.")] = None,

@@ -110,6 +110,14 @@ def test_everything_that_was_signed_is_verified(typed: Type, registry: Registry,
     assert foreign.out.count("expected the signature of key") == 6
 
 
+def test_a_set_without_evidence_is_not_weighed_anew(typed: Type, registry: Registry) -> None:
+    refused = typed("models", "reweigh", registry.register("first").set_id)
+
+    assert refused.status == 1
+    assert refused.err.startswith("too_little_evidence: expected at least 200 episodes")
+    assert "found 0 episodes in 0 resolved predictions" in refused.err
+
+
 def test_a_report_is_told_in_lines_or_whole(typed: Type, registry: Registry) -> None:
     record = registry.register("first")
 
