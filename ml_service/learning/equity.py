@@ -80,7 +80,8 @@ def equity(name: str, says: str, stretches: Sequence[Stretch], rule: Callable[[S
             if rows.places[number] < free_from:
                 continue
             free_from = int(rows.known_from[number])
-            ends.append(int(rows.opened_at_ms[min(free_from, rows.opened_at_ms.size - 1)]))
+            # It is known at that bar's close, and a bar is named by its open.
+            ends.append(int(rows.opened_at_ms[min(free_from, rows.opened_at_ms.size - 1)]) + rows.bar_ms)
             returns.append(PERCENT * float(net[number]))
     sums = np.cumsum(returns).tolist() if returns else []
     return Equity(name, says, tuple(zip(ends, sums, strict=True)), len(returns), by_day(ends, returns))

@@ -155,7 +155,9 @@ def equity(training: Training) -> Iterator[str]:
 def equity_curve(one: Equity, begin: int, end: int) -> Curve:
     step = max(1, len(one.points) // POINTS_MAX)
     points = [*one.points[::step], *one.points[-1:]]
-    return Curve(one.rule, [Point(begin, 0.0), *(Point(at, total) for at, total in points), Point(end, one.total)])
+    # The last trade may end after the last tested bar.
+    last = max(end, points[-1][0]) if points else end
+    return Curve(one.rule, [Point(begin, 0.0), *(Point(at, total) for at, total in points), Point(last, one.total)])
 
 
 def a_trade(one: Equity) -> str:
