@@ -153,16 +153,18 @@ def worth(chances: Floats, base: Floats, truth: Truths, overlap: int, seed: int)
             "precision": lambda often: divided(float(both @ often), float(told @ often)),
             "recall": lambda often: divided(float(both @ often), float(came @ often)),
         },
-        truth.size,
+        gains,
         overlap,
         seed,
     )
-    return Worth(rows=truth.size, base_rate=float(truth.mean()), log_loss=float(losses.mean()), **found)
+    gain = found.pop("gain")
+    shares = {name: one.within(0.0, 1.0) for name, one in found.items()}
+    return Worth(rows=truth.size, base_rate=float(truth.mean()), log_loss=float(losses.mean()), gain=gain, **shares)
 
 
 def mean_of(values: Floats, overlap: int, seed: int) -> Estimate:
     told = values[np.isfinite(values)]
-    return estimated(lambda often: mean(told, often), told.size, overlap, seed)
+    return estimated(lambda often: mean(told, often), told, overlap, seed)
 
 
 def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int) -> SideWorth:

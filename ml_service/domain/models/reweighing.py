@@ -76,7 +76,7 @@ def better_line(
     gains = log_losses(calibrated(held, figures[begin:]), paid[begin:]) - log_losses(
         calibrated(tried, figures[begin:]), paid[begin:]
     )
-    gain = estimated(lambda often: mean(gains, often), gains.size, overlap)
+    gain = estimated(lambda often: mean(gains, often), gains, overlap)
     return fitted(figures, paid) if gain.low is not None and gain.low > 0.0 else None
 
 
