@@ -87,7 +87,7 @@ def test_a_set_has_weights_for_every_regime_and_knows_its_rows(training: Trainin
     assert set(found.weights) == {*REGIMES, EVERY}
     assert found.rises.slope > 0.0
     assert found.falls.slope > 0.0
-    assert found.near.limit > 5.0
+    assert found.near.limit == 1.25
     assert found.horizon_minutes == 15
 
 
