@@ -23,6 +23,7 @@ from ml_service.domain.models.metrics import (
     ranks,
     reliability,
 )
+from ml_service.domain.models.report.standing import error_by_luck
 from ml_service.domain.statistics.blocks import estimated, estimated_together
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.errors import Untrainable
@@ -68,6 +69,8 @@ class SideWorth:
     brier: float
     base_brier: float
     calibration_error: float
+    calibration_error_by_luck: float
+    """What 19 of 20 perfectly calibrated speakers would stay below, with these chances."""
     reliability: tuple[Reliable, ...]
     answers: Kept
     thresholds: tuple[Confusion, ...]
@@ -182,6 +185,7 @@ def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int
         brier=brier(chances, truth),
         base_brier=brier(base, truth),
         calibration_error=calibration_error(chances, truth),
+        calibration_error_by_luck=error_by_luck(chances, overlap, seed),
         reliability=reliability(chances, truth),
         answers=answers_kept(least, chances, truth),
         thresholds=tuple(confusion(chances, truth, float(at)) for at in thresholds(chances)),

@@ -8,7 +8,7 @@ import pytest
 from ml_service.domain.models.calibration import Calibration
 from ml_service.domain.models.conformal import Conformal
 from ml_service.learning.dataset import Dataset
-from ml_service.learning.equity import always, equity
+from ml_service.learning.equity import ahead_a_day, always, equity, never
 from ml_service.learning.walk import Mixture, SideRule, Stretch
 from tests.learning.examples import BAR_MS
 from tests.learning.planted import MOVE, dataset
@@ -38,3 +38,17 @@ def test_a_point_lies_at_the_close_of_the_bar_at_which_its_trade_ended() -> None
 def test_no_trade_begins_while_another_is_open() -> None:
     assert equity("always", "", [stretch(three_bars())], always).trades == 3
     assert equity("always", "", [stretch(dataset(8))], always).trades == 8
+
+
+def test_a_rule_is_ahead_of_another_by_what_it_gained_more_a_day() -> None:
+    rows = stretch(dataset(400))
+    bought, nothing = equity("always", "", [rows], always), equity("never", "", [rows], never)
+
+    found = ahead_a_day(bought, nothing)
+
+    days = bought.points[-1][0] // 86_400_000 - bought.points[0][0] // 86_400_000 + 1
+    assert found is not None
+    assert found.value == pytest.approx(bought.total / days)
+    assert found.low is not None
+    assert ahead_a_day(bought, bought) is not None
+    assert ahead_a_day(nothing, nothing) is None
