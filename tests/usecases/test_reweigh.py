@@ -1,21 +1,19 @@
 """Reweighing over the store: another set, signed, that serves only once it is promoted."""
 
 import os
-from dataclasses import replace
 
 import pytest
 
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.set_document import provenance_of
 from ml_service.domain.models.signing import SigningKey
-from ml_service.domain.types import Forecast
 from ml_service.errors import Conflict, ModelRefused, NotFound
 from ml_service.usecases.reweigh import Made, reweigh
-from tests.builders import NOW_MS, outcome, taken
-from tests.domain.models.report.rows import GOOD, HOUR_MS, INVERTED, USELESS, spoken
+from tests.builders import NOW_MS
+from tests.domain.models.report.rows import GOOD, HOUR_MS, INVERTED, USELESS
 from tests.models import FOREIGN_KEY, KEY, Registry, finished
+from tests.spoken import speak
 from tests.usecases.facts import audited
 
 
@@ -23,20 +21,6 @@ from tests.usecases.facts import audited
 def trained(registry: Registry) -> SetRecord:
     names = [one.model_type for one in (GOOD, USELESS, INVERTED)]
     return registry.register("first", *(finished("first", name) for name in names))
-
-
-def speak(embedded: Database, set_id: str, count: int, since: int = 0) -> None:
-    """`count` predictions of a set, an hour apart and each known before the next."""
-    rows = spoken(since + count)[since:]
-    recorder = DirectRecorder(embedded)
-    decisions, outcomes = [], []
-    for place, row in enumerate(rows, since + 1):
-        at_ms = NOW_MS + place * HOUR_MS
-        forecast = Forecast(row.probability, set_id, "1", "trending", row.members, 0.0, 1.0)
-        decisions.append(replace(taken(f"d-{place}", at_ms), forecast=forecast, model_status="ok"))
-        outcomes.append(outcome(f"t-{place}", pnl=row.percent, decision_id=f"d-{place}", closed_at_ms=at_ms + 1))
-    recorder.record(decisions, 0)
-    recorder.keep(outcomes, NOW_MS + (since + count + 1) * HOUR_MS)
 
 
 def ask(registry: Registry, set_id: str, hour: int = 5_000, key: SigningKey = KEY) -> Made:
