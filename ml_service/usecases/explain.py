@@ -13,7 +13,7 @@ from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.telling_again import from_figures
 from ml_service.domain.models.verification import signed_models
 from ml_service.domain.types import Decision, Forecast, MemberFigure, ModelStatus
-from ml_service.errors import NotFound
+from ml_service.errors import ModelRefused, NotFound
 from ml_service.features.schema import SCHEMA
 from ml_service.ports import Market, Shelf, ShelvedGraphs, Store
 
@@ -96,15 +96,17 @@ def native_members(asked: Asked, *, store: Store, shelf: Shelf, key: SigningKey)
     """In the order of the set. Each manifest is verified before its file is read, and the shelf checks the file."""
     with store.read() as reading:
         records = reading.models_of_set(asked.models.set_id)
-    if len(records) != len(asked.forecast.members):
-        raise NotFound(f"expected {len(asked.forecast.members)} members, found {len(records)} in the registry")
-    found = []
+    named = [(member.model_id, member.model_type, member.version) for member in asked.models.members]
+    found = [(record.model_id, record.slot.model_type, record.version) for record in records]
+    if named != found:
+        raise ModelRefused(f"set {asked.models.set_id}: expected the members {named}, found {found}")
+    members = []
     for figure, record in zip(asked.forecast.members, records, strict=True):
         verify_model(record, key)
         if record.native is None or record.archived_at_ms is not None:
             raise NotFound(f"the files of model {record.model_id} are no longer kept")
-        found.append(NativeMember(figure, shelf.read(record.native.sha256)))
-    return tuple(found)
+        members.append(NativeMember(figure, shelf.read(record.native.sha256)))
+    return tuple(members)
 
 
 def window_of(decision: Decision, models: ModelSet, market: Market) -> Window:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
+from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.cli.wiring import open_market, open_models
 from ml_service.domain.market.feature_rows import FeaturesUsed
@@ -125,3 +127,18 @@ def test_the_log_odds_are_those_of_the_member_itself(typed: Type, registry: Regi
     for model, member in zip(models, told["members"], strict=True):
         (rise,) = trainer(model.slot.model_type).opened(model.native).rises(np.array(row, np.float32))
         assert member["log_odds"] == pytest.approx(log_odds(float(rise)), abs=1e-5)
+
+
+def test_another_model_in_the_place_of_a_member_is_refused(typed: Type, registry: Registry) -> None:
+    first, *_ = stored(registry)
+    database, _ = store_of(load_settings())
+    with database.write() as connection:
+        connection.execute(
+            update(t.model_set_members).where(t.model_set_members.c.model_id == first.model_id).values(position=9)
+        )
+    database.close()
+
+    refused = typed("models", "explain", "bought", "--user", "ada")
+
+    assert refused.err.startswith("model_refused: set ")
+    assert "expected the members" in refused.err
