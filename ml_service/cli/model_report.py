@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ml_service.domain.models.report.report import ModelReport
 from ml_service.domain.models.report.standing import Standing
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.usecases.model_report import FoundReport
@@ -21,13 +22,18 @@ def told(found: FoundReport) -> Iterator[str]:
             yield f"{who}: no figures"
         else:
             yield from lines_of(who, member.standing)
-    for regime, step in (report.proposal or {}).items():
-        before, after = (" ".join(f"{one:.3f}" for one in weights) for weights in (step.before, step.after))
-        yield f"weights in {regime}: {before} would become {after} ({step.source}, {step.rows} episodes)"
+    yield from step_lines(report)
     if report.statuses:
         yield "decisions: " + ", ".join(f"{count} {status}" for status, count in sorted(report.statuses.items()))
     for one in report.recommendations:
         yield f"{one.code}: {one.text}"
+
+
+def step_lines(report: ModelReport) -> Iterator[str]:
+    names = " ".join(one.name.model_type for one in report.members)
+    for regime, step in (report.proposal or {}).items():
+        before, after = (" ".join(f"{one:.3f}" for one in weights) for weights in (step.before, step.after))
+        yield f"weights in {regime} ({names}): {before} would become {after} ({step.source}, {step.rows} episodes)"
 
 
 def lines_of(who: str, standing: Standing) -> Iterator[str]:

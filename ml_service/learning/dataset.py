@@ -44,6 +44,11 @@ class Dataset:
     def __len__(self) -> int:
         return int(self.places.size)
 
+    @property
+    def bar_ms(self) -> int:
+        """How long a bar is; over gaps, the next one opens later."""
+        return int(np.diff(self.opened_at_ms).min()) if self.opened_at_ms.size > 1 else 0
+
     def some(self, chosen: NDArray[np.bool_] | Places) -> Self:
         return replace(self, **{name: getattr(self, name)[chosen] for name in LABELLED})
 

@@ -33,6 +33,20 @@ class Equity:
         return self.points[-1][1] if self.points else 0.0
 
 
+def ahead_a_day(one: Equity, other: Equity) -> Estimate | None:
+    """By how much the one gained more than the other, in percent of the stake a day, days without a trade included.
+    None where neither traded."""
+    ends = np.array([at for at, _ in (*one.points, *other.points)], np.int64) // DAY_MS
+    if not ends.size:
+        return None
+    sums = np.zeros(int(ends.max() - ends.min()) + 1)
+    for sign, curve in ((1.0, one), (-1.0, other)):
+        if curve.points:
+            days = np.array([at for at, _ in curve.points], np.int64) // DAY_MS - ends.min()
+            np.add.at(sums, days, sign * np.diff([total for _, total in curve.points], prepend=0.0))
+    return clustered_mean(sums, np.ones(sums.size))
+
+
 def equities(stretches: Sequence[Stretch]) -> tuple[Equity, ...]:
     rules: Sequence[tuple[str, str, Callable[[Stretch], Sides]]] = (
         ("models", "the side whose calibrated chance makes it worth more than it costs; else none", by_models),
@@ -80,7 +94,8 @@ def equity(name: str, says: str, stretches: Sequence[Stretch], rule: Callable[[S
             if rows.places[number] < free_from:
                 continue
             free_from = int(rows.known_from[number])
-            ends.append(int(rows.opened_at_ms[min(free_from, rows.opened_at_ms.size - 1)]))
+            # It is known at that bar's close, and a bar is named by its open.
+            ends.append(int(rows.opened_at_ms[min(free_from, rows.opened_at_ms.size - 1)]) + rows.bar_ms)
             returns.append(PERCENT * float(net[number]))
     sums = np.cumsum(returns).tolist() if returns else []
     return Equity(name, says, tuple(zip(ends, sums, strict=True)), len(returns), by_day(ends, returns))

@@ -23,6 +23,7 @@ from ml_service.domain.models.metrics import (
     ranks,
     reliability,
 )
+from ml_service.domain.models.report.standing import error_by_luck
 from ml_service.domain.statistics.blocks import estimated, estimated_together
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.errors import Untrainable
@@ -68,6 +69,8 @@ class SideWorth:
     brier: float
     base_brier: float
     calibration_error: float
+    calibration_error_by_luck: float
+    """What 19 of 20 perfectly calibrated speakers would stay below, with these chances."""
     reliability: tuple[Reliable, ...]
     answers: Kept
     thresholds: tuple[Confusion, ...]
@@ -153,16 +156,18 @@ def worth(chances: Floats, base: Floats, truth: Truths, overlap: int, seed: int)
             "precision": lambda often: divided(float(both @ often), float(told @ often)),
             "recall": lambda often: divided(float(both @ often), float(came @ often)),
         },
-        truth.size,
+        gains,
         overlap,
         seed,
     )
-    return Worth(rows=truth.size, base_rate=float(truth.mean()), log_loss=float(losses.mean()), **found)
+    gain = found.pop("gain")
+    shares = {name: one.within(0.0, 1.0) for name, one in found.items()}
+    return Worth(rows=truth.size, base_rate=float(truth.mean()), log_loss=float(losses.mean()), gain=gain, **shares)
 
 
 def mean_of(values: Floats, overlap: int, seed: int) -> Estimate:
     told = values[np.isfinite(values)]
-    return estimated(lambda often: mean(told, often), told.size, overlap, seed)
+    return estimated(lambda often: mean(told, often), told, overlap, seed)
 
 
 def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int) -> SideWorth:
@@ -180,6 +185,7 @@ def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int
         brier=brier(chances, truth),
         base_brier=brier(base, truth),
         calibration_error=calibration_error(chances, truth),
+        calibration_error_by_luck=error_by_luck(chances, overlap, seed),
         reliability=reliability(chances, truth),
         answers=answers_kept(least, chances, truth),
         thresholds=tuple(confusion(chances, truth, float(at)) for at in thresholds(chances)),

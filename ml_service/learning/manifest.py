@@ -14,7 +14,11 @@ from ml_service import VERSION
 from ml_service.learning.evaluation import Evaluation, Worth
 from ml_service.learning.plan import Plan
 
-LIBRARIES = ("numpy", "onnx", "scikit-learn", "skops", "skl2onnx", "xgboost", "lightgbm", "onnxmltools", "torch")
+LIBRARIES = (
+    *("numpy", "onnx", "scikit-learn", "skops", "skl2onnx", "xgboost", "xgboost-cpu", "lightgbm", "onnxmltools"),
+    "torch",
+)
+"""As they are installed: XGBoost comes in two packages."""
 
 
 def versions() -> dict[str, str]:

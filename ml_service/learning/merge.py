@@ -21,6 +21,10 @@ TREES, TREES_MAX = "ai.onnx.ml", 4
 ROWS, RISES, DISTANCE = "rows", "rises", "distance"
 
 
+Step = tuple[str, list[str], str, dict[str, int]]
+"""The operator, what it is given, what it makes, its options."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One member's file."""
@@ -49,7 +53,7 @@ def merged(parts: Sequence[Part], near: Nearness) -> bytes:
     columns = [f"m{number}/column" for number in range(len(parts))]
     nodes.append(helper.make_node("Concat", columns, [RISES], axis=1))
     nodes += distance_nodes(near, constants)
-    features = len(near.mean)
+    features = len(near.center)
     graph = helper.make_graph(
         nodes,
         "set",
@@ -132,25 +136,28 @@ def distance_nodes(near: Nearness, constants: list[onnx.TensorProto]) -> list[on
     """As `domain.models.distance` has it, on the newest row; not a number where nothing that counts is there."""
     values: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {
         "newest": np.array(-1, np.int64),
-        "mean": near.mean.astype(np.float32),
-        "inverse": near.inverse.astype(np.float32),
-        "counts": np.array(near.inverse.any(axis=1), np.float32),
+        "center": near.center.astype(np.float32),
+        "scale": near.scale.astype(np.float32),
+        "counts": np.array(near.plain.inverse.any(axis=1), np.float32),
         "nothing": np.array(0.0, np.float32),
         "never": np.array(np.nan, np.float32),
         "last": np.array([1], np.int64),
     }
+    for name, one in (("plain", near.plain), ("held", near.held)):
+        values |= {f"{name}/mean": one.mean.astype(np.float32), f"{name}/inverse": one.inverse.astype(np.float32)}
     constants += [numpy_helper.from_array(value, f"d/{name}") for name, value in values.items()]
-    steps: tuple[tuple[str, list[str], str, dict[str, int]], ...] = (
+    steps: tuple[Step, ...] = (
         ("Gather", [ROWS, "newest"], "row", {"axis": 1}),
-        ("Sub", ["row", "mean"], "off", {}),
-        ("IsNaN", ["off"], "missing", {}),
-        ("Where", ["missing", "nothing", "off"], "z", {}),
-        ("MatMul", ["z", "inverse"], "turned", {}),
-        ("Mul", ["turned", "z"], "products", {}),
-        ("ReduceSum", ["products", "last"], "square", {"keepdims": 0}),
-        # Rounding may leave a small negative sum. What is not a number has to stay so, or it would pass for near.
-        ("Abs", ["square"], "positive", {}),
-        ("Sqrt", ["positive"], "far", {}),
+        ("IsNaN", ["row"], "missing", {}),
+        ("Sub", ["row", "center"], "aside", {}),
+        ("Mul", ["aside", "scale"], "scaled", {}),
+        ("Asinh", ["scaled"], "tame", {}),
+        *square_steps("plain", "row"),
+        *square_steps("held", "tame"),
+        # What is not a number has to stay so, or it would pass for near: the plain one is kept unless it is smaller.
+        ("Greater", ["held/square", "plain/square"], "held/farther", {}),
+        ("Where", ["held/farther", "held/square", "plain/square"], "square", {}),
+        ("Sqrt", ["square"], "far", {}),
         ("Where", ["missing", "nothing", "counts"], "told", {}),
         ("ReduceMax", ["told", "last"], "any", {"keepdims": 0}),
         ("Greater", ["any", "nothing"], "there", {}),
@@ -160,6 +167,19 @@ def distance_nodes(near: Nearness, constants: list[onnx.TensorProto]) -> list[on
         helper.make_node(kind, [inside(name) for name in given], [inside(made)], **options)
         for kind, given, made, options in steps
     ]
+
+
+def square_steps(name: str, of: str) -> tuple[Step, ...]:
+    """zᵀ P z of one measure."""
+    return (
+        ("Sub", [of, f"{name}/mean"], f"{name}/off", {}),
+        ("Where", ["missing", "nothing", f"{name}/off"], f"{name}/z", {}),
+        ("MatMul", [f"{name}/z", f"{name}/inverse"], f"{name}/turned", {}),
+        ("Mul", [f"{name}/turned", f"{name}/z"], f"{name}/products", {}),
+        ("ReduceSum", [f"{name}/products", "last"], f"{name}/sum", {"keepdims": 0}),
+        # Rounding may leave a small negative sum.
+        ("Abs", [f"{name}/sum"], f"{name}/square", {}),
+    )
 
 
 def inside(name: str) -> str:

@@ -1,20 +1,21 @@
 """Explain one decision: what each feature did to the forecast, by asking the models again without it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ml_service.domain.gate import SIDES
 from ml_service.domain.market.row_windows import Window
 from ml_service.domain.models.calibration import log_odds
+from ml_service.domain.models.model_document import verify_model
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.telling_again import from_figures
 from ml_service.domain.models.verification import signed_models
-from ml_service.domain.types import Decision, Forecast, ModelStatus
-from ml_service.errors import NotFound
+from ml_service.domain.types import Decision, Forecast, MemberFigure, ModelStatus
+from ml_service.errors import ModelRefused, NotFound
 from ml_service.features.schema import SCHEMA
-from ml_service.ports import Market, ShelvedGraphs, Store
+from ml_service.ports import Market, Shelf, ShelvedGraphs, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,45 @@ class Explanation:
     """The greatest first."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What it takes to ask the models of a decision once more."""
+
+    decision: Decision
+    forecast: Forecast
+    """As it was recorded."""
+    models: ModelSet
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class NativeMember:
+    """One that spoke, with the file it was trained into."""
+
+    figure: MemberFigure
+    native: bytes = field(repr=False)
+
+
 def explain(
     user_id: str, decision_id: str, *, store: Store, market: Market, graphs: ShelvedGraphs, key: SigningKey
 ) -> Explanation:
+    asked = asked_of(user_id, decision_id, store=store, market=market, key=key)
+    decision, recorded, models, window = asked.decision, asked.forecast, asked.models, asked.window
+    figures = graphs.figures(models, [window, *(without(window, place) for place in range(window.shape[1]))])
+    trade = decision.signal.action
+    assert trade in SIDES
+    whole, *others = [from_figures(models, recorded, trade, one) for one in figures]
+    if not isinstance(whole, Forecast):
+        raise NotFound(f"the models make no forecast of that row any more: {whole}")
+    effects = [
+        effect_of(name, float(value), whole, other)
+        for name, value, other in zip(SCHEMA.names, window[-1], others, strict=True)
+    ]
+    return Explanation(decision, whole, tuple(sorted(effects, key=size, reverse=True)))
+
+
+def asked_of(user_id: str, decision_id: str, *, store: Store, market: Market, key: SigningKey) -> Asked:
+    """`NotFound` with what is missing; `ModelRefused` where the set is not what was signed."""
     with store.read() as reading:
         decision = reading.decision(user_id, decision_id)
         if decision is None:
@@ -52,18 +89,24 @@ def explain(
     if record is None or record.archived_at_ms is not None:
         raise NotFound(f"the models of set {decision.forecast.model_id} are no longer kept")
     models = signed_models(record, key)
-    window = window_of(decision, models, market)
-    figures = graphs.figures(models, [window, *(without(window, place) for place in range(window.shape[1]))])
-    trade, recorded = decision.signal.action, decision.forecast
-    assert trade in SIDES
-    whole, *others = [from_figures(models, recorded, trade, one) for one in figures]
-    if not isinstance(whole, Forecast):
-        raise NotFound(f"the models make no forecast of that row any more: {whole}")
-    effects = [
-        effect_of(name, float(value), whole, other)
-        for name, value, other in zip(SCHEMA.names, window[-1], others, strict=True)
-    ]
-    return Explanation(decision, whole, tuple(sorted(effects, key=size, reverse=True)))
+    return Asked(decision, decision.forecast, models, window_of(decision, models, market))
+
+
+def native_members(asked: Asked, *, store: Store, shelf: Shelf, key: SigningKey) -> tuple[NativeMember, ...]:
+    """In the order of the set. Each manifest is verified before its file is read, and the shelf checks the file."""
+    with store.read() as reading:
+        records = reading.models_of_set(asked.models.set_id)
+    named = [(member.model_id, member.model_type, member.version) for member in asked.models.members]
+    found = [(record.model_id, record.slot.model_type, record.version) for record in records]
+    if named != found:
+        raise ModelRefused(f"set {asked.models.set_id}: expected the members {named}, found {found}")
+    members = []
+    for figure, record in zip(asked.forecast.members, records, strict=True):
+        verify_model(record, key)
+        if record.native is None or record.archived_at_ms is not None:
+            raise NotFound(f"the files of model {record.model_id} are no longer kept")
+        members.append(NativeMember(figure, shelf.read(record.native.sha256)))
+    return tuple(members)
 
 
 def window_of(decision: Decision, models: ModelSet, market: Market) -> Window:

@@ -9,6 +9,10 @@ from ml_service.domain.job import Job
 from ml_service.errors import Conflict, NotFound
 from ml_service.ports import Store
 
+EXPLAIN = "explain"
+"""Its request names a user, and its result tells of the user's decision."""
+LOOKED_AT = 200
+
 
 def open_job(
     kind: str,
@@ -34,6 +38,13 @@ def open_job(
         )
         tx.save_job(job)
         return job, True
+
+
+def newest_job(kind: str, request: Mapping[str, Any], *, store: Store) -> Job | None:
+    """The newest that did or does just that; None where there is none among the last two hundred of its kind."""
+    with store.read() as reading:
+        page = reading.jobs(kind, None, None, LOOKED_AT)
+    return next((job for job in page.items if job.request == request), None)
 
 
 def cancel_job(job_id: str, *, actor: str, now_ms: int, store: Store) -> Job:

@@ -11,12 +11,12 @@ from ml_service.domain.ids import ENTROPY_BYTES, decision_id
 from ml_service.domain.models.calibration import Calibration
 from ml_service.domain.models.lifecycle import moved
 from ml_service.domain.models.model_document import model_document
-from ml_service.domain.models.record import FileFacts, ModelRecord, SetRecord, record_of
+from ml_service.domain.models.record import FileFacts, ModelRecord, SetRecord, record_of, same_as
 from ml_service.domain.models.set_document import signed_set
 from ml_service.domain.models.sets import Member, ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.slots import Place, Slot
-from ml_service.errors import Conflict, InvalidInput, ModelRefused, NotFound
+from ml_service.errors import Conflict, InvalidInput, NotFound
 from ml_service.ports import Shelf, Store, Writing
 
 Entropy = Callable[[int], bytes]
@@ -135,7 +135,8 @@ def register_models(
             if is_new:
                 new.append(record)
         draft = draft_of(finished, records, graph, distance_max, expires_at_ms)
-        if (standing := same_set(tx, draft)) is not None:
+        of_first = tx.sets_of_model(records[0].model_id) if records else ()
+        if (standing := same_as(draft, map(tx.model_set, of_first))) is not None:
             return standing
         models = replace(
             draft, set_id=decision_id(now_ms, entropy(ENTROPY_BYTES)), version=tx.next_set_version(draft.place)
@@ -221,21 +222,6 @@ def draft_of(
         horizon_minutes=finished.horizon_minutes,
         expires_at_ms=min(ends, default=None),
     )
-
-
-def same_set(tx: Writing, draft: ModelSet) -> SetRecord | None:
-    """Made of the same models, weights, calibrations and graph."""
-    for set_id in tx.sets_of_model(draft.members[0].model_id) if draft.members else ():
-        record = tx.model_set(set_id)
-        assert record is not None
-        try:
-            models = record.opened().models
-        except ModelRefused:
-            # A document that is broken says nothing; the models are signed by themselves.
-            continue
-        if replace(models, set_id="", version=0) == draft:
-            return record
-    return None
 
 
 def facts_of(content: bytes) -> FileFacts:

@@ -5,7 +5,7 @@ import logging
 from ml_service.adapters.process import Stop
 from ml_service.errors import Unavailable
 from ml_service.settings import Settings, load_settings
-from ml_service.worker.jobs import JobRunner, long_kind, short_kind
+from ml_service.worker.jobs import JobRunner, asked_kind, long_kind, short_kind
 from ml_service.worker.outbox import hand_out
 from ml_service.worker.schedule import Schedule, tasks
 from ml_service.worker.wiring import open_process
@@ -21,7 +21,7 @@ def run_worker(settings: Settings) -> None:
     process = open_process(settings, stopping)
     parts = process.parts
     schedule = Schedule(tasks(parts))
-    runners = (JobRunner(short_kind), JobRunner(long_kind))
+    runners = (JobRunner(short_kind), JobRunner(long_kind), JobRunner(asked_kind))
     try:
         while not stopping.is_set():
             pause = ROUND_SECONDS

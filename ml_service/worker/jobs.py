@@ -9,6 +9,8 @@ from typing import Any
 from ml_service.domain.job import Job, Progress
 from ml_service.errors import Unavailable
 from ml_service.usecases.adapt import adapt_all
+from ml_service.usecases.jobs import EXPLAIN
+from ml_service.worker.explaining import explain
 from ml_service.worker.parts import Parts
 from ml_service.worker.training import train
 
@@ -40,12 +42,14 @@ def unknown(job: Job, parts: Parts) -> Iterator[Progress]:
     yield
 
 
-WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due, "train": train}
+WORK: Mapping[str, Work] = {"adapt_all": adapt_what_is_due, "train": train, EXPLAIN: explain}
 """One table: which kind of job is done how. All of them are safe to begin again after a kill."""
 
 
 LONG = frozenset({"train"})
 """These take minutes: they have a runner of their own, so that nobody's thresholds wait for them."""
+ASKED = frozenset({EXPLAIN})
+"""These take seconds, and somebody looks at the screen meanwhile: they wait for neither."""
 
 
 def any_kind(kind: str) -> bool:
@@ -56,8 +60,12 @@ def long_kind(kind: str) -> bool:
     return kind in LONG
 
 
+def asked_kind(kind: str) -> bool:
+    return kind in ASKED
+
+
 def short_kind(kind: str) -> bool:
-    return kind not in LONG
+    return kind not in LONG | ASKED
 
 
 class JobRunner:

@@ -269,6 +269,26 @@ def test_it_tells_what_mattered(name: str) -> None:
     assert max(told, key=lambda feature: told[feature]) == "log_return"
 
 
+@every_trainer
+def test_its_contributions_add_up_to_what_it_says(name: str) -> None:
+    strange = planted(300, seed=10, missing=0.3)
+    strange.rows[::7] = np.nan
+    windows = strange.windows(trained(name).rows_back)
+
+    told = trained(name).contributions(windows)
+
+    if name not in ("logistic", "xgboost", "lightgbm"):
+        assert told is None
+        return
+    assert told is not None
+    rises = trained(name).rises(windows).astype(np.float64)
+    odds = np.log(rises / (1.0 - rises))
+    assert told.added.shape == (300, len(SCHEMA.names))
+    assert told.before + told.added.sum(axis=1) == pytest.approx(odds, abs=1e-4)
+    assert np.ptp(told.before) == 0.0
+    assert np.abs(told.added).mean(axis=0).argmax() == SCHEMA.names.index("log_return")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1_200)
 @every_trainer

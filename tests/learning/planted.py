@@ -17,7 +17,7 @@ from ml_service.learning.dataset import Dataset
 from ml_service.learning.examples import Examples, Figures, Rows
 from ml_service.learning.labels import Label
 from ml_service.learning.plan import Plan
-from ml_service.learning.trainers.spec import Progress, Wishes, unheard
+from ml_service.learning.trainers.spec import Contributions, Progress, Wishes, unheard
 from tests.builders import NOW_MS
 from tests.learning.examples import BAR_MS, chances
 
@@ -84,6 +84,10 @@ class Line:
     def importance(self) -> dict[str, float]:
         sizes = np.abs(self.coefficients[1:])
         return dict(zip(self.schema.names, (sizes / sizes.sum()).tolist(), strict=True))
+
+    def contributions(self, windows: Rows) -> Contributions:
+        z = np.nan_to_num(windows[:, -1].astype(np.float64) - self.mean)
+        return Contributions(np.full(len(z), self.coefficients[0]), z * self.coefficients[1:])
 
 
 @dataclass(frozen=True)

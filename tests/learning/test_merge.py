@@ -47,7 +47,7 @@ def test_the_graph_tells_the_distance_of_the_newest_row() -> None:
 
     _, distance = run(merged([Part(linear_member(axis(0), rows_back=2), 2)], NEAR), rows)
 
-    assert distance == pytest.approx(distances(rows[:, -1], NEAR.mean, NEAR.inverse), rel=1e-3)
+    assert distance == pytest.approx(distances(rows[:, -1], NEAR), rel=1e-3)
     assert (distance < NEAR.limit).all()
 
 

@@ -13,7 +13,7 @@ from ml_service.learning.walk import walk
 from tests.learning.examples import chances
 from tests.learning.planted import dataset, plan, relabelled
 
-MODELS = ("logistic", "forest", "xgboost", "lightgbm")
+MODELS = ("logistic", "forest", "xgboost", "lightgbm", "lstm")
 TRAINERS = {name: trainer(name) for name in MODELS}
 
 
@@ -30,6 +30,7 @@ def entropy(told: Floats, true: Floats) -> float:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_200)
 def test_the_calibrated_ensemble_makes_95_percent_of_the_achievable_gain() -> None:
     known, wanted = dataset(16_000), plan(*MODELS, folds=4)
     spans = spans_of(known, wanted)
@@ -44,6 +45,7 @@ def test_the_calibrated_ensemble_makes_95_percent_of_the_achievable_gain() -> No
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_200)
 def test_its_chances_are_reliable_and_shuffled_labels_give_no_skill() -> None:
     found = train(dataset(12_000), plan(*MODELS, folds=3), TRAINERS, open_graph=open_graph).evaluation
     luck = train(relabelled(dataset(6_000)), plan(*MODELS, folds=3), TRAINERS, open_graph=open_graph).evaluation

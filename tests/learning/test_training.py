@@ -65,6 +65,13 @@ def test_the_same_training_twice_makes_the_same_bytes(training: Training) -> Non
     assert again.set.provenance == training.set.provenance
 
 
+def test_the_manifest_names_the_version_of_every_library_that_trains(training: Training) -> None:
+    (model,) = training.set.models
+    names = " ".join(model.manifest["versions"])
+
+    assert [one for one in ("numpy", "scikit-learn", "xgboost", "lightgbm", "torch", "onnx") if one not in names] == []
+
+
 def test_the_manifest_names_the_files_the_data_and_what_it_was_worth(training: Training) -> None:
     (model,) = training.set.models
     manifest = model.manifest
@@ -87,7 +94,7 @@ def test_a_set_has_weights_for_every_regime_and_knows_its_rows(training: Trainin
     assert set(found.weights) == {*REGIMES, EVERY}
     assert found.rises.slope > 0.0
     assert found.falls.slope > 0.0
-    assert found.near.limit > 5.0
+    assert found.near.limit == 1.25
     assert found.horizon_minutes == 15
 
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from ml_service.adapters.inference.graph import open_graph
 from ml_service.adapters.inference.shelved import ShelvedGraphs
+from ml_service.domain.job import Job
+from ml_service.domain.keys import Principal
 from ml_service.domain.models.calibration import Calibration, log_odds, squashed
 from ml_service.domain.models.champions import after_rollback
 from ml_service.domain.models.record import record_of
@@ -18,7 +21,9 @@ from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
 from ml_service.domain.models.speaking import Figures, Question, question
 from ml_service.features.schema import SCHEMA
+from ml_service.usecases.jobs import EXPLAIN
 from ml_service.usecases.replay import Models, replay_between
+from ml_service.web.schemas.jobs import job_data
 from tests.builders import NOW_MS
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
 from tests.champions import certain, crowned, graph_of, listening, shelved_set, slowed
@@ -498,6 +503,41 @@ def test_an_explanation_says_what_each_feature_did(desk: Desk, user: str) -> Non
             pytest.approx(sign * -1.0 * float(rows[-1, 0]), abs=1e-4),
         ]
         assert {effects[name]["log_odds"] for name in SCHEMA.names if name not in SCHEMA.names[0:6:5]} == {0.0}
+
+
+def test_contributions_are_asked_for_once_and_shown_when_the_worker_has_them(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk, listening(0, 1.0)))
+    path = f"/api/v1/decision/{user}/{desk.evaluate(user, NOW)['decision_id']}/explanation"
+
+    before = desk.data("GET", path)["contributions"]
+    asked = [desk.data("POST", path, status=202) for _ in range(2)]
+    with desk.process._store.begin() as tx:
+        job = tx.job(asked[0]["job_id"])
+        assert job is not None
+        told = {"method": "as SHAP has it", "members": [{"type": "xgboost"}]}
+        tx.update_job(replace(job, state="done", result=told, ended_at_ms=job.created_at_ms))
+
+    assert (before["state"], before["members"]) == ("not_asked", None)
+    assert [one["state"] for one in asked] == ["waiting", "waiting"]
+    assert asked[0]["job_id"] == asked[1]["job_id"] == desk.data("POST", path)["job_id"]
+    assert desk.data("GET", path)["contributions"] == {
+        "state": "done",
+        "how": "as SHAP has it",
+        "job_id": job.id,
+        "members": [{"type": "xgboost"}],
+        "error": None,
+    }
+    assert desk.problem(404, "POST", path.replace(user, "somebody"))["code"] == "not_found"
+
+
+def test_a_service_for_some_users_learns_nothing_of_an_explanation_from_its_job() -> None:
+    wanted = {"user_id": "ada", "decision_id": "d-1"}
+    job = Job("j-1", EXPLAIN, wanted, state="done", result={"members": []})
+    some, every = (Principal("a service", "service", users) for users in (("bob",), None))
+
+    assert [job_data(job, caller)["request"] for caller in (some, None, every)] == [{}, {}, wanted]
+    assert [job_data(job, caller)["result"] for caller in (some, every)] == [None, {"members": []}]
 
 
 def test_what_was_decided_without_a_forecast_has_none_to_explain(desk: Desk, user: str) -> None:

@@ -12,9 +12,12 @@ from ml_service.domain.market.regimes import regime_named
 from ml_service.errors import InvalidInput
 from ml_service.settings import load_settings
 
-models = typer.Typer(no_args_is_help=True, help="List, show, promote, roll back, retire and verify models.")
+models = typer.Typer(
+    no_args_is_help=True, help="List, show, explain, weigh, promote, roll back, retire and verify models."
+)
 
 ACTOR = "command-line"
+NICENESS = 10
 
 
 class To(StrEnum):
@@ -96,6 +99,64 @@ def models_report(
         now_ms = tools.now_ms()
         found = model_report(id_, since_ms=now_ms - int(days * DAY_MS), until_ms=now_ms, store=tools.store)
     print(json.dumps(report_data(found), indent=2, ensure_ascii=False) if as_json else "\n".join(told(found)))
+
+
+@models.command("explain")
+def models_explain(
+    decision_id: str,
+    user: Annotated[str, typer.Option(help="Whose decision it is.")],
+    as_job: Annotated[bool, typer.Option("--job", help="Let the worker do it; prints the job's id.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A document instead of text.")] = False,
+    followed: Annotated[bool, typer.Option("--followed", hidden=True)] = False,
+) -> None:
+    """Tell what each feature added to each model's figure in one decision."""
+    from ml_service.cli.explained import contributions, lines
+    from ml_service.cli.priority import step_back
+    from ml_service.cli.training.run import require_layer
+    from ml_service.cli.wiring import open_store
+    from ml_service.usecases.jobs import EXPLAIN, open_job
+
+    settings = load_settings()
+    if as_job:
+        with open_store(settings) as tools:
+            wanted = {"user_id": user, "decision_id": decision_id}
+            job, is_new = open_job(
+                EXPLAIN, wanted, actor=ACTOR, now_ms=tools.now_ms(), store=tools.store, entropy=tools.entropy
+            )
+        print(job.id if is_new else f"{job.id} (asked for already)")
+        return
+    require_layer()
+    step_back(NICENESS)
+    told = contributions(user, decision_id, settings)
+    if as_json or followed:
+        print(json.dumps(told, indent=None if followed else 2, ensure_ascii=False))
+    else:
+        print("\n".join(lines(told)))
+
+
+@models.command("reweigh")
+def models_reweigh(set_id: Annotated[str, typer.Argument(metavar="SET")]) -> None:
+    """Make a set whose weights follow what its members proved worth on resolved predictions."""
+    from ml_service.cli.model_report import step_lines
+    from ml_service.cli.wiring import open_models
+    from ml_service.usecases.reweigh import reweigh
+
+    with open_models(load_settings()) as tools:
+        made = reweigh(
+            set_id,
+            actor=ACTOR,
+            now_ms=tools.now_ms(),
+            store=tools.store,
+            key=tools.signing_key,
+            entropy=tools.entropy,
+        )
+    report = made.found.report
+    print(f"{report.episodes} episodes in {report.predictions} resolved predictions")
+    print("\n".join(step_lines(report)))
+    sides = " and ".join(made.found.recalibrated)
+    print(f"calibration: {f'a new one for {sides}' if sides else 'as it was, for nothing says better'}")
+    new = "registered as" if made.is_new else "the same as"
+    print(f"{new} set {made.record.set_id}; it serves once promoted")
 
 
 @models.command("promote")

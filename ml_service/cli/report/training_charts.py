@@ -22,6 +22,7 @@ from ml_service.cli.report.features_charts import step_of
 
 STYLE = """
 .bin { fill: var(--c0); } .label { font-size: 12px; fill: var(--ink); } .true { stroke-dasharray: 4 4; }
+.wide + .wide { margin-top: 1.25rem; }
 """
 
 BAR, NAMES = 20, 190

@@ -7,10 +7,11 @@ from math import isfinite
 from ml_service.cli.report.charts import Curve, Point, chart
 from ml_service.cli.report.page import minute, shell, signed, table
 from ml_service.cli.report.training_charts import STYLE, bars, plot
+from ml_service.cli.training.told import costs, is_nothing, lasting
 from ml_service.domain.models.metrics import Confusion
 from ml_service.domain.models.slots import EVERY
 from ml_service.domain.statistics.estimate import Estimate
-from ml_service.learning.equity import Equity
+from ml_service.learning.equity import Equity, ahead_a_day
 from ml_service.learning.evaluation import SideWorth, Worth
 from ml_service.learning.trained import Training
 
@@ -37,12 +38,15 @@ def page(training: Training) -> str:
 
 
 def summary(training: Training) -> Iterator[str]:
-    yield f'<p class="verdict">{escape(training.evaluation.verdict)}</p>'
+    yield f'<p class="verdict">{escape(training.evaluation.verdict.replace("-", "−"))}</p>'
+    plan, tested = training.plan, training.evaluation.folds
     yield (
         f'<p class="soft">{training.examples:,} examples in {training.rows:,} labelled rows,'
-        f" {minute(training.from_ms)} to {minute(training.until_ms)} UTC. Every figure below is of rows that came after"
-        " all that was learned from; intervals are 95 %, from blocks of neighbouring rows, since their labels overlap."
-        "</p>"
+        f" {minute(training.from_ms)} to {minute(training.until_ms)} UTC. A trade lasts at most"
+        f" {lasting(plan.horizon_minutes)} and costs {costs(plan.costs)}. Every figure below is of the"
+        f" {sum(fold.rows for fold in tested):,} rows from {minute(tested[0].from_ms)} on, in {len(tested)} folds, each"
+        " of which came after all that was learned from; intervals are 95 %, from blocks of neighbouring rows, since"
+        " their labels overlap.</p>"
     )
     if training.suspicions:
         yield "<h2>Suspicious</h2><ul>"
@@ -66,7 +70,7 @@ def worths(training: Training) -> Iterator[str]:
         [worth_row(PAYS[side.side], side.worth) for side in found.sides],
     )
     yield table(
-        "With the more likely outcome told",
+        "Where a chance of at least 0.5 counts as yes",
         ("", "#F1", "#precision", "#recall"),
         [
             likely_row(name, worth)
@@ -82,6 +86,7 @@ def worths(training: Training) -> Iterator[str]:
         (
             "chance that",
             "#calibration error",
+            "#luck alone, up to",
             "#Brier score",
             "#of the base rate",
             "#answers right",
@@ -91,12 +96,13 @@ def worths(training: Training) -> Iterator[str]:
     )
     yield (
         '<p class="soft">Gain: by how much the log loss of a row is below that of always saying the rate known before.'
-        " Answers: which outcomes a conformal rule leaves"
+        " Calibration error: how far told and come are apart on average; beside it, what 19 of 20 perfectly calibrated"
+        " speakers would stay below on so many rows. Answers: which outcomes a conformal rule leaves"
         " open that may be wrong in one case of ten; of one kind, where it names one outcome alone.</p>"
     )
 
 
-HEAD = ("", "#rows", "#base rate", "#log loss", "#gain, nats", "#AUC")
+HEAD = ("", "#rows", "#base rate", "#log loss", "#gain, nats a row", "#AUC")
 
 
 def worth_row(name: str, worth: Worth) -> tuple[str, ...]:
@@ -118,6 +124,7 @@ def trust_row(side: SideWorth) -> tuple[str, ...]:
     return (
         PAYS[side.side],
         f"{side.calibration_error:.3f}",
+        f"{side.calibration_error_by_luck:.3f}",
         f"{side.brier:.4f}",
         f"{side.base_brier:.4f}",
         f"{100 * side.answers.covered:.1f} %",
@@ -145,21 +152,38 @@ def equity(training: Training) -> Iterator[str]:
         [equity_curve(one, begin, end) for one in found.equities],
         stepped=True,
     )
+    models = found.equities[0]
     yield table(
-        "By rule",
-        ("", "#trades", "#in all, %", "#a trade, %", "trades"),
-        [(one.rule, f"{one.trades:,}", signed(one.total), a_trade(one), one.says) for one in found.equities],
+        "By rule, in percent of the stake",
+        ("", "#trades", "#in all", "#a trade", "#the models are ahead by, a day", "what it does"),
+        [
+            (one.rule, f"{one.trades:,}", signed(one.total), maybe(one.a_trade), ahead(models, one), one.says)
+            for one in found.equities
+        ],
+    )
+    yield (
+        '<p class="soft">Days are the independent pieces of these intervals. Where the models are not ahead of the base'
+        " rate, what they earned is the market&rsquo;s doing. Sales are told as if anything could be sold short;"
+        " funding, borrowing and the own weight in the market are not counted.</p>"
     )
 
 
 def equity_curve(one: Equity, begin: int, end: int) -> Curve:
     step = max(1, len(one.points) // POINTS_MAX)
     points = [*one.points[::step], *one.points[-1:]]
-    return Curve(one.rule, [Point(begin, 0.0), *(Point(at, total) for at, total in points), Point(end, one.total)])
+    # The last trade may end after the last tested bar.
+    last = max(end, points[-1][0]) if points else end
+    return Curve(one.rule, [Point(begin, 0.0), *(Point(at, total) for at, total in points), Point(last, one.total)])
 
 
-def a_trade(one: Equity) -> str:
-    return told(one.a_trade, "+.3f") if one.a_trade is not None else ""
+def ahead(models: Equity, other: Equity) -> str:
+    if other is models or (found := ahead_a_day(models, other)) is None:
+        return ""
+    return "the same" if is_nothing(found) else maybe(found)
+
+
+def maybe(estimate: Estimate | None) -> str:
+    return told(estimate, "+.3f") if estimate is not None else ""
 
 
 def reliable(training: Training) -> Iterator[str]:
@@ -237,20 +261,26 @@ def folds(training: Training) -> Iterator[str]:
         )
     yield table(
         "Each tested by what came before it",
-        ("#fold", "from", "to", "#rows", "#gain, nats", "#AUC", "#calibration error"),
+        ("#fold", "from", "to", "#rows", "#gain, nats a row", "#AUC", "#calibration error"),
         [
             (
                 str(number + 1),
                 minute(one.from_ms),
                 minute(one.until_ms),
                 f"{one.rows:,}",
-                f"{one.gain:+.4f}".replace("-", "−"),
+                rounded_gain(one.gain),
                 f"{one.auc:.3f}" if isfinite(one.auc) else "not known",
                 f"{one.calibration_error:.3f}" if isfinite(one.calibration_error) else "not known",
             )
             for number, one in enumerate(found)
         ],
     )
+
+
+def rounded_gain(gain: float) -> str:
+    """Nothing has no sign."""
+    said = f"{gain:+.4f}".replace("-", "−")
+    return "0.0000" if said[1:] == "0.0000" else said
 
 
 def mixture(training: Training) -> Iterator[str]:

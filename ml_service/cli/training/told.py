@@ -1,35 +1,64 @@
 """What a training came to, as lines and as a document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ml_service.domain.market.settlement import Costs
 from ml_service.domain.models.slots import EVERY
 from ml_service.domain.statistics.estimate import Estimate
+from ml_service.learning.equity import Equity, ahead_a_day
 from ml_service.learning.evaluation import Worth
 from ml_service.learning.manifest import evaluation_document, plain, plan_document
 from ml_service.learning.trained import Training
 
 
 def lines(training: Training) -> Iterator[str]:
-    found = training.evaluation
-    regime = "" if training.plan.regime == EVERY else f", {training.plan.regime}"
+    found, plan = training.evaluation, training.plan
+    regime = "" if plan.regime == EVERY else f", {plan.regime}"
     yield (
-        f"{training.plan.stream}{regime}: {training.examples:,} examples in {training.rows:,} rows;"
-        f" {training.plan.folds} folds; horizon {training.plan.label.horizon_bars} bars"
+        f"{plan.stream}{regime}: {training.examples:,} examples in {training.rows:,} rows; {plan.folds} folds; horizon"
+        f" {plan.label.horizon_bars} bars ({lasting(plan.horizon_minutes)}); {costs(plan.costs)}"
     )
-    yield f"{'':10} {'log loss gain, nats':>31} {'AUC':>24} {'F1':>24}"
+    yield "in brackets: 95 % intervals; gain: in log loss, nats a row, against the base rate known before"
+    yield "rising against falling, of the rows that moved by more than the costs:"
+    yield f"{'':10} {'gain':>31} {'AUC':>24} {'F1':>24}"
     for name, worth in (*found.members.items(), ("together", found.together)):
         yield worth_line(name, worth)
+    yield "calibrated, of all rows, that the trade pays:"
     for side in found.sides:
         yield (
-            f"{side.side:10} pays in {100 * side.worth.base_rate:.1f} % of the rows;"
-            f" gain {told(side.worth.gain, '+.4f')}; calibration error {side.calibration_error:.3f}"
+            f"{side.side:10} {100 * side.worth.base_rate:.1f} % of the rows do; gain {told(side.worth.gain, '+.4f')};"
+            f" calibration error {side.calibration_error:.3f} (luck alone: up to {side.calibration_error_by_luck:.3f})"
         )
-    for equity in found.equities:
-        yield f"{equity.rule:10} {equity.trades:>5} trades, {equity.total:+.2f} % in all"
+    yield "one position at a time, sums of returns in percent of the stake, after costs:"
+    yield from equity_lines(found.equities)
     yield from (f"left out   {name}: {why}" for name, why in training.left_out.items())
     yield from (f"SUSPICIOUS {said}" for said in training.suspicions)
     yield found.verdict
+
+
+def equity_lines(equities: Sequence[Equity]) -> Iterator[str]:
+    models = equities[0]
+    for one in equities:
+        each = f", {told(one.a_trade, '+.3f')} a trade" if one.a_trade is not None else ""
+        yield f"{one.rule:10} {one.trades:>5} trades, {one.total:+.2f} in all{each}"
+    for other in equities[1:]:
+        ahead = ahead_a_day(models, other)
+        if ahead is not None:
+            yield f"models less {other.rule}: {'the same' if is_nothing(ahead) else told(ahead, '+.3f')} a day"
+
+
+def is_nothing(estimate: Estimate) -> bool:
+    """To three digits, with its interval."""
+    return all(one is None or abs(one) < 0.0005 for one in (estimate.value, estimate.low, estimate.high))
+
+
+def costs(paid: Costs) -> str:
+    return f"fee {paid.fee_percent:g} % and slippage {paid.slippage_percent:g} % each way"
+
+
+def lasting(minutes: float) -> str:
+    return f"{minutes:g} minutes" if minutes < 120 else f"{minutes / 60:g} hours"
 
 
 def worth_line(name: str, worth: Worth) -> str:

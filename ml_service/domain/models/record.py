@@ -1,10 +1,11 @@
 """Models and sets as the registry knows them: one row for every version."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ml_service.domain.models.set_document import SignedSet, read_set
+from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import Signed
 from ml_service.domain.models.slots import Place, Slot, Status
 from ml_service.errors import ModelRefused
@@ -68,6 +69,20 @@ class SetRecord:
         if said != (self.set_id, self.place, self.version, self.schema_hash, self.graph_sha256):
             raise ModelRefused(f"expected the document of set {self.set_id}, found that of {models.set_id}")
         return found
+
+
+def same_as(draft: ModelSet, records: Iterable[SetRecord | None]) -> SetRecord | None:
+    """The one of the same models, weights, calibrations and graph."""
+    for record in records:
+        assert record is not None, "rows of sets are never deleted"
+        try:
+            models = record.opened().models
+        except ModelRefused:
+            # A document that is broken says nothing; the models are signed by themselves.
+            continue
+        if replace(models, set_id="", version=0) == draft:
+            return record
+    return None
 
 
 def record_of(signed_set: SignedSet, created_at_ms: int) -> SetRecord:

@@ -23,6 +23,12 @@ class Estimate:
             return Estimate(self.value * factor)
         return Estimate(self.value * factor, self.low * factor, self.high * factor)
 
+    def within(self, least: float, most: float) -> "Estimate":
+        """Of a figure that cannot lie beyond."""
+        if self.low is None or self.high is None:
+            return self
+        return Estimate(self.value, max(self.low, least), min(self.high, most))
+
 
 def share(wins: int, count: int) -> Estimate | None:
     """Wilson's interval, which holds for few trades and never leaves 0 to 1. None of nothing."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from ml_service.errors import ForeignSchema, ModelRefused
 from ml_service.features.schema import Schema, objection
+from ml_service.learning.examples import Rows
 from ml_service.learning.trainers.preparation import Preparation
+from ml_service.learning.trainers.spec import Contributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,6 @@ class Headed:
     @property
     def device(self) -> str:
         return self.header.device
+
+    def contributions(self, windows: Rows) -> Contributions | None:
+        return None

@@ -13,7 +13,7 @@ from ml_service.learning.examples import Examples, Figures, Rows
 from ml_service.learning.trainers.header import Headed, Header, header_of, same_schema
 from ml_service.learning.trainers.onnx_trees import Tree, at_most, graph_of_trees
 from ml_service.learning.trainers.preparation import Preparation, preparation_of
-from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
+from ml_service.learning.trainers.spec import Contributions, Progress, Trainer, Wishes, unheard
 from ml_service.learning.trainers.trainable import chosen, examine, trees_after, usable
 
 HEADER = "\nheader: "
@@ -45,6 +45,12 @@ class LightGBM(Headed):
         gains = self.booster.feature_importance("gain")
         total = gains.sum()
         return dict(zip(self.schema.names, (gains / total).tolist(), strict=True)) if total > 0.0 else {}
+
+    def contributions(self, windows: Rows) -> Contributions:
+        """TreeSHAP, as XGBoost's."""
+        rows = self.header.preparation.filled(windows[:, -1])
+        told = self.booster.predict(rows, pred_contrib=True, num_threads=1)
+        return Contributions(before=told[:, -1], added=told[:, :-1])
 
 
 def digest(text: str) -> str:

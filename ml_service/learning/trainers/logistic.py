@@ -14,7 +14,7 @@ from ml_service.learning.trainers.header import Headed, Header, same_schema
 from ml_service.learning.trainers.onnx_graph import Parts, finished
 from ml_service.learning.trainers.preparation import FARTHEST, preparation_of
 from ml_service.learning.trainers.skops_file import packed, unpacked
-from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
+from ml_service.learning.trainers.spec import Contributions, Progress, Trainer, Wishes, unheard
 from ml_service.learning.trainers.trainable import chosen, examine
 
 NEGLIGIBLE = 1e-9
@@ -58,6 +58,12 @@ class Logistic(Headed):
         told = np.abs(self.estimator.coef_[0]).reshape(2, -1).sum(axis=0)
         total = told.sum()
         return dict(zip(self.schema.names, (told / total).tolist(), strict=True)) if total > 0.0 else {}
+
+    def contributions(self, windows: Rows) -> Contributions:
+        """Coefficients times standardised values; a feature's absence is its own doing too."""
+        rows = self.header.preparation.standard(windows[:, -1]).astype(np.float64)
+        of_values, of_masks = np.split(rows * self.estimator.coef_[0], 2, axis=1)
+        return Contributions(before=np.full(len(rows), self.estimator.intercept_[0]), added=of_values + of_masks)
 
 
 def column(values: Any) -> Any:

@@ -4,8 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml_service.features.schema import Schema
 from ml_service.learning.examples import Examples, Figures, Rows
+
+Figures64 = NDArray[np.float64]
 
 Progress = Callable[[float], None]
 """Told the share that is done, from 0 to 1. It may raise to stop the training: nothing is kept then."""
@@ -13,6 +18,16 @@ Progress = Callable[[float], None]
 
 def unheard(share: float) -> None:
     pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """Of the log odds of a rise: together they are what the model says."""
+
+    before: Figures64
+    """[example] What stood before any feature was looked at …"""
+    added: Figures64
+    """[example, feature] … and what each of them added, missing ones included."""
 
 
 class Trained(Protocol):
@@ -44,6 +59,9 @@ class Trained(Protocol):
 
     def importance(self) -> dict[str, float]:
         """By feature, adding up to 1; empty where it cannot be told."""
+
+    def contributions(self, windows: Rows) -> Contributions | None:
+        """By the library it was trained with; None where that tells none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ml_service.learning.examples import Examples, Figures, Rows
 from ml_service.learning.trainers.header import Headed, Header, header_of, same_schema
 from ml_service.learning.trainers.onnx_trees import Tree, graph_of_trees
 from ml_service.learning.trainers.preparation import Preparation, preparation_of
-from ml_service.learning.trainers.spec import Progress, Trainer, Wishes, unheard
+from ml_service.learning.trainers.spec import Contributions, Progress, Trainer, Wishes, unheard
 from ml_service.learning.trainers.trainable import chosen, examine, trees_after, usable
 
 DIGEST_BYTES = 32
@@ -45,6 +45,12 @@ class XGBoost(Headed):
         gains = self.booster.get_score(importance_type="total_gain")
         total = sum(gains.values())
         return {name: gains.get(f"f{place}", 0.0) / total for place, name in enumerate(self.schema.names) if total}
+
+    def contributions(self, windows: Rows) -> Contributions:
+        """TreeSHAP (Lundberg, Erion and Lee 2018); the last column is what the trees say of the average row."""
+        rows = self.header.preparation.filled(windows[:, -1])
+        told = self.booster.predict(xgboost.DMatrix(rows), pred_contribs=True).astype(np.float64)
+        return Contributions(before=told[:, -1], added=told[:, :-1])
 
 
 def digest(content: bytes) -> bytes:

@@ -8,6 +8,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Period
 from ml_service.usecases.as_of import as_of
 from ml_service.usecases.explain import explain
+from ml_service.usecases.jobs import EXPLAIN, newest_job, open_job
 from ml_service.usecases.replay import replay_one
 from ml_service.usecases.who_served import who_served
 from ml_service.web.call import current
@@ -16,7 +17,7 @@ from ml_service.web.parts import parts
 from ml_service.web.policies import policy_of
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
-from ml_service.web.schemas.explanations import explanation_data
+from ml_service.web.schemas.explanations import contributions_data, explanation_data
 from ml_service.web.schemas.market import values_data
 from ml_service.web.schemas.models import champion_data
 from ml_service.web.schemas.thresholds import thresholds_data
@@ -70,7 +71,24 @@ def explain_decision(user_id: str, decision_id: str) -> Response:
     """Why the models said what they said."""
     use = parts()
     told = explain(user_id, decision_id, store=use.store, market=use.market, graphs=use.graphs, key=use.signing_key)
-    return ok(explanation_data(told))
+    asked = newest_job(EXPLAIN, {"user_id": user_id, "decision_id": decision_id}, store=use.store)
+    return ok({**explanation_data(told), "contributions": contributions_data(asked)})
+
+
+@decisions.post("/api/v1/decision/<user_id>/<decision_id>/explanation")
+@contract("own", success=202, answer="Where the worker is with it; 200 with the contributions once they are there.")
+def ask_for_contributions(user_id: str, decision_id: str) -> Response:
+    """Let the worker tell what each feature added to each model's figure."""
+    use, call = parts(), current()
+    with use.store.read() as reading:
+        if reading.decision(user_id, decision_id) is None:
+            raise NotFound(f"no decision {decision_id!r} of this user")
+    wanted = {"user_id": user_id, "decision_id": decision_id}
+    job = newest_job(EXPLAIN, wanted, store=use.store)
+    if job is None or job.state != "done":
+        job, _ = open_job(EXPLAIN, wanted, actor=call.actor, now_ms=call.now_ms, store=use.store, entropy=use.entropy)
+    call.log["job_id"] = job.id
+    return ok(contributions_data(job), 200 if job.has_ended else 202)
 
 
 @decisions.post("/api/v1/decision/<user_id>/<decision_id>/replay")

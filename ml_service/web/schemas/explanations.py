@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ml_service.domain.job import Job
 from ml_service.usecases.explain import Explanation
 
 METHOD = (
@@ -9,6 +10,21 @@ METHOD = (
     " again: an effect is their forecast with the feature less the one without it. Features act together, so effects"
     " need not add up."
 )
+
+ASK = "POST to this address and the worker works them out; or on the host: models explain DECISION_ID --user USER_ID"
+
+
+def contributions_data(job: Job | None) -> dict[str, Any]:
+    """What every feature added to each model's own figure, where the worker was asked for it."""
+    if job is None:
+        return {"state": "not_asked", "how": ASK, "job_id": None, "members": None, "error": None}
+    return {
+        "state": job.state,
+        "how": (job.result or {}).get("method", ASK),
+        "job_id": job.id,
+        "members": (job.result or {}).get("members"),
+        "error": job.error,
+    }
 
 
 def explanation_data(explanation: Explanation) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ml_service.domain.job import Job
 from ml_service.domain.keys import Principal
+from ml_service.usecases.jobs import EXPLAIN
 from ml_service.web.schemas.fields import PageQuery
 from ml_service.web.wire import iso
 
@@ -16,14 +17,17 @@ class JobsQuery(PageQuery):
 
 
 def job_data(job: Job, caller: Principal | None) -> dict[str, Any]:
-    """A service for some users is not told the names of others."""
-    result = job.result
-    if result is not None and (caller is None or (caller.scope != "admin" and caller.users is not None)):
-        result = {name: value for name, value in result.items() if name != "failed"}
+    """A service for some users is not told the names of others, nor what the models said to them."""
+    wanted, result = dict(job.request), job.result
+    if caller is None or (caller.scope != "admin" and caller.users is not None):
+        if job.kind == EXPLAIN:
+            wanted, result = {}, None
+        elif result is not None:
+            result = {name: value for name, value in result.items() if name != "failed"}
     return {
         "job_id": job.id,
         "kind": job.kind,
-        "request": dict(job.request),
+        "request": wanted,
         "state": job.state,
         "progress": {"done": job.done, "total": job.total},
         "cancel_asked": job.cancel_asked,

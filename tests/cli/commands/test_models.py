@@ -12,7 +12,9 @@ from ml_service.adapters.store.schema import upgrade
 from ml_service.domain.models.slots import Place
 from ml_service.settings import load_settings
 from tests.cli.desk import Type, store_of
+from tests.domain.models.report.rows import GOOD, INVERTED, USELESS
 from tests.models import Registry, finished
+from tests.spoken import speak
 
 
 @pytest.fixture
@@ -108,6 +110,36 @@ def test_everything_that_was_signed_is_verified(typed: Type, registry: Registry,
     assert f"set {first.set_id}: file {first.graph_sha256} was changed" in damaged.out
     assert foreign.status == 1
     assert foreign.out.count("expected the signature of key") == 6
+
+
+def test_a_set_is_weighed_anew_by_what_became_of_its_predictions(typed: Type, registry: Registry) -> None:
+    names = [one.model_type for one in (GOOD, USELESS, INVERTED)]
+    # By the clock of the command, which is the real one.
+    registry.now_ms = 1_700_000_000_000
+    record = registry.register("first", *(finished("first", name) for name in names))
+    database, _ = store_of(load_settings())
+    speak(database, record.set_id, 250, begin_ms=registry.now_ms)
+    database.close()
+
+    said, again = (typed("models", "reweigh", record.set_id).out.splitlines() for _ in range(2))
+
+    made = said[-1].split()[3].rstrip(";")
+    assert said[0] == "250 episodes in 250 resolved predictions"
+    assert said[1].startswith(
+        "weights in * (xgboost forest logistic): 0.333 0.333 0.333 would become 0.375 0.375 0.250"
+    )
+    assert said[-2] == "calibration: as it was, for nothing says better"
+    assert said[-1] == f"registered as set {made}; it serves once promoted"
+    assert again[-1] == f"the same as set {made}; it serves once promoted"
+    assert typed("models", "promote", made).status == 0
+
+
+def test_a_set_without_evidence_is_not_weighed_anew(typed: Type, registry: Registry) -> None:
+    refused = typed("models", "reweigh", registry.register("first").set_id)
+
+    assert refused.status == 1
+    assert refused.err.startswith("too_little_evidence: expected at least 200 episodes")
+    assert "found 0 episodes in 0 resolved predictions" in refused.err
 
 
 def test_a_report_is_told_in_lines_or_whole(typed: Type, registry: Registry) -> None:

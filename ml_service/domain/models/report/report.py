@@ -162,4 +162,4 @@ def proposed(
 def mean_of(values: Floats, overlap: int, seed: int) -> Estimate | None:
     if not values.size:
         return None
-    return estimated(lambda often: mean(values, often), values.size, overlap, seed)
+    return estimated(lambda often: mean(values, often), values, overlap, seed)

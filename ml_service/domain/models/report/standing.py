@@ -106,9 +106,16 @@ def score(chances: Floats, paid: Truths, overlap: int, seed: int) -> Score:
         "auc": lambda often: auc(ranked, paid, often),
         "hits": lambda often: mean(hits, often),
     }
-    found = estimated_together(figures, paid.size, overlap, seed)
+    found = estimated_together(figures, over_base(losses, paid), overlap, seed)
+    found |= {name: found[name].within(0.0, 1.0) for name in ("brier", "auc", "hits")}
     area = found.pop("auc")
     return Score(rows=paid.size, base_rate=float(paid.mean()), auc=area if area.value == area.value else None, **found)
+
+
+def over_base(losses: Floats, paid: Truths) -> Floats:
+    """Of each row, by how much the loss is above that of the share that paid."""
+    found: Floats = losses - log_losses(np.full(paid.size, paid.mean()), paid)
+    return found
 
 
 def entropy(share: float) -> float:
@@ -140,7 +147,7 @@ def trend(chances: Floats, paid: Truths, overlap: int, seed: int) -> Trend | Non
         return mean(losses, often) - entropy(mean(truth, often))
 
     change = estimated_together(
-        {"": lambda often: excess(often * recent) - excess(often * earlier)}, paid.size, overlap, seed
+        {"": lambda often: excess(often * recent) - excess(often * earlier)}, over_base(losses, paid), overlap, seed
     )[""]
     return Trend(change, mean(losses, earlier), mean(losses, recent), said_of(change))
 
