@@ -25,7 +25,7 @@ CLOCK_SET_BACK_MS = 24 * HOUR_MS
 EARLY = 0.95
 FAILED_TOLD = 20
 SCOPES_MAX = 8
-OUTCOMES_MAX = 150
+OUTCOMES_MAX = 300
 """In one commit. On SQLite every decision that wants to be recorded meanwhile waits for it."""
 
 
