@@ -40,6 +40,9 @@ class LocalCopy:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "snapshot.db"
         self._database = identity_of(database_url)
+        self._anchor: sqlite3.Connection | None = None
+        """Always open, and does nothing: whoever closes the last connection has to tidy up the write-ahead log, and
+        meanwhile the decisions under way wait for the next change."""
 
     def load(self) -> Changes | None:
         """Everything as it was last seen; None when nothing of this database was kept yet, or it cannot be read."""
@@ -60,6 +63,7 @@ class LocalCopy:
     def save(self, changes: Changes, since: int, view: View) -> None:
         """Write what changed since a generation, or the whole view where the file has missed something."""
         with closing(self._open()) as connection:
+            self._anchored()
             connection.execute("BEGIN IMMEDIATE")
             facts = dict(connection.execute("SELECT name, value FROM facts"))
             same = (facts.get("store_id"), facts.get("database")) == (changes.store_id, self._database)
@@ -94,6 +98,16 @@ class LocalCopy:
                 ],
             )
             connection.execute("COMMIT")
+
+    def close(self) -> None:
+        anchor, self._anchor = self._anchor, None
+        if anchor is not None:
+            anchor.close()
+
+    def _anchored(self) -> None:
+        if self._anchor is None:
+            self._anchor = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
+            self._anchor.execute("SELECT name FROM facts LIMIT 1").fetchone()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)

@@ -45,6 +45,7 @@ class KillFile(Protocol):
 class Copy(Protocol):
     def load(self) -> Changes | None: ...
     def save(self, changes: Changes, since: int, view: View) -> None: ...
+    def close(self) -> None: ...
 
 
 class LiveSnapshot:
@@ -175,6 +176,7 @@ class LiveSnapshot:
             except Exception:
                 self._failing = True
                 logger.exception("the snapshot could not be refreshed")
+        self._copy.close()
 
     def _wait_for_mark(self, seconds: float) -> None:
         mark = self._mark.value()

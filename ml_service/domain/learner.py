@@ -78,3 +78,5 @@ class CycleRecord:
     """… and those that had nothing to teach."""
     percent_per_r: float
     move: Move | None
+    measured: Sequence[int] = ()
+    """When those were closed that name no risk of their own: what they came to in R is known from here on."""

@@ -1,8 +1,7 @@
 """What an outcome can teach: the signal that it came from, as a learner sees it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_service.domain.exploration import chance_of
 from ml_service.domain.gate import carried_value
@@ -10,9 +9,9 @@ from ml_service.domain.parameters import PARAMETERS
 from ml_service.domain.types import Decision, Forecast, Signal
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Kept beside the outcome, so that learning does not depend on how long decisions are kept."""
+class Lesson(NamedTuple):
+    """Kept beside the outcome, so that learning does not depend on how long decisions are kept. A tuple: thousands of
+    them are made for one cycle."""
 
     values: tuple[float | None, ...]
     """In the order of the shelf, as a BUY would see them; None where the signal carried nothing."""

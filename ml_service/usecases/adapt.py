@@ -25,7 +25,7 @@ CLOCK_SET_BACK_MS = 24 * HOUR_MS
 EARLY = 0.95
 FAILED_TOLD = 20
 SCOPES_MAX = 8
-OUTCOMES_MAX = 150
+OUTCOMES_MAX = 300
 """In one commit. On SQLite every decision that wants to be recorded meanwhile waits for it."""
 
 
@@ -293,7 +293,7 @@ def record_of(thought: Thought, rules: Rules, actor: str, entropy: Callable[[int
             ThresholdsChanged(moved.user_id, moved.symbol, moved.revision, moved.source),
             Note(now_ms, actor, f"thresholds.{moved.source}", f"{moved.user_id}/{moved.symbol}", facts),
         )
-    return CycleRecord(following, result.observed, result.skipped, result.percent_per_r, move)
+    return CycleRecord(following, result.observed, result.skipped, result.percent_per_r, move, result.measured)
 
 
 def moved_thresholds(found: Adapted, result: Cycle, rules: Rules, actor: str, now_ms: int) -> Thresholds:

@@ -71,6 +71,20 @@ def test_a_delta_replaces_its_rows_and_leaves_the_others(tmp_path: Path) -> None
     assert {(row.user_id, row.revision) for row in found.thresholds} == {("ada", 2), ("bob", 1)}
 
 
+def test_nobody_tidies_up_the_log_until_the_end(tmp_path: Path) -> None:
+    """It is synced then; decisions that want the next change would wait for the disk each time."""
+    log = tmp_path / "snapshot.db-wal"
+    copy = LocalCopy(tmp_path, URL)
+    view = saved(copy, Changes("store", 1, (thresholds(),), full=True), -1)
+
+    saved(copy, Changes("store", 2, (thresholds("bob"),)), 1, view)
+    copy.load()
+
+    assert log.stat().st_size > 0
+    copy.close()
+    assert not log.exists()
+
+
 def test_an_older_state_does_not_replace_a_newer_one(tmp_path: Path) -> None:
     """Two processes of one host save in whatever order."""
     copy = LocalCopy(tmp_path, URL)

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.champion_rows import CHAMPIONS, champion_from
@@ -17,73 +17,54 @@ from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.slots import Place
 from ml_service.domain.view import Changes
 
+H, C = t.threshold_heads.c, t.champions.c
+SINCE: BindParameter[int] = bindparam("since")
+# Built once: each look of each process asks the same, and to build a question costs more than to answer it.
+GENERATION = select(t.generations.c.value)
+STORE_ID = select(t.store_facts.c.value).where(t.store_facts.c.name == "store_id")
+THRESHOLDS = (
+    select(t.thresholds)
+    .join(
+        t.threshold_heads,
+        and_(
+            H.user_id == t.thresholds.c.user_id,
+            H.symbol == t.thresholds.c.symbol,
+            H.revision == t.thresholds.c.revision,
+        ),
+    )
+    .where(H.generation > SINCE)
+)
+KEYS = select(t.api_keys).where(t.api_keys.c.generation > SINCE)
+KILLS = select(t.kill_switches).where(t.kill_switches.c.generation > SINCE)
+FEATURES = select(t.feature_heads).where(t.feature_heads.c.generation > SINCE)
+SERVING = CHAMPIONS.where(C.generation > SINCE)
+VACATED = select(C.symbol, C.regime).where(C.generation > SINCE, C.set_id.is_(None))
+
 
 class ChangesReading(Look):
     def changes_since(self, store_id: str, generation: int) -> Changes | None:
-        current = self._connection.execute(select(t.generations.c.value)).scalar_one()
+        current = self._connection.execute(GENERATION).scalar_one()
         mine = self.store_id()
         known = mine == store_id and generation <= current
         if known and generation == current:
             return None
-        since = generation if known else -1
-        heads, rows = t.threshold_heads, t.thresholds
-        champions = [
-            champion_from(row)
-            for row in self._connection.execute(CHAMPIONS.where(t.champions.c.generation > since)).mappings()
-        ]
+        since = {"since": generation if known else -1}
+        champions = [champion_from(row) for row in self._connection.execute(SERVING, since).mappings()]
         return Changes(
             store_id=mine,
             generation=current,
-            thresholds=tuple(
-                thresholds_from(row)
-                for row in self._connection.execute(
-                    select(rows)
-                    .join(
-                        heads,
-                        and_(
-                            heads.c.user_id == rows.c.user_id,
-                            heads.c.symbol == rows.c.symbol,
-                            heads.c.revision == rows.c.revision,
-                        ),
-                    )
-                    .where(heads.c.generation > since)
-                ).mappings()
-            ),
-            keys=tuple(
-                key_from(row)
-                for row in self._connection.execute(
-                    select(t.api_keys).where(t.api_keys.c.generation > since)
-                ).mappings()
-            ),
-            kills=tuple(
-                kill_from(row)
-                for row in self._connection.execute(
-                    select(t.kill_switches).where(t.kill_switches.c.generation > since)
-                ).mappings()
-            ),
-            feature_rows=tuple(
-                head_from(row)
-                for row in self._connection.execute(
-                    select(t.feature_heads).where(t.feature_heads.c.generation > since)
-                ).mappings()
-            ),
+            thresholds=tuple(map(thresholds_from, self._connection.execute(THRESHOLDS, since).mappings())),
+            keys=tuple(map(key_from, self._connection.execute(KEYS, since).mappings())),
+            kills=tuple(map(kill_from, self._connection.execute(KILLS, since).mappings())),
+            feature_rows=tuple(map(head_from, self._connection.execute(FEATURES, since).mappings())),
             champions=tuple(one for one in champions if isinstance(one, SignedSet)),
             unreadable=tuple(one for one in champions if isinstance(one, Unreadable)),
-            vacated=tuple(
-                Place(row.symbol, row.regime)
-                for row in self._connection.execute(
-                    select(t.champions.c.symbol, t.champions.c.regime).where(
-                        t.champions.c.generation > since, t.champions.c.set_id.is_(None)
-                    )
-                )
-            ),
+            vacated=tuple(Place(row.symbol, row.regime) for row in self._connection.execute(VACATED, since)),
             full=not known,
         )
 
     def store_id(self) -> str:
-        facts = t.store_facts
-        query = select(facts.c.value).where(facts.c.name == "store_id")
-        return str(self._connection.execute(query).scalar_one())
+        return str(self._connection.execute(STORE_ID).scalar_one())
 
 
 def found_store(connection: Connection) -> None:

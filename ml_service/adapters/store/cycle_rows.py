@@ -5,9 +5,11 @@ waits for its end.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import JSON, BigInteger, ColumnElement, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.audit_rows import AuditWriting
@@ -21,7 +23,6 @@ from ml_service.adapters.store.writer import INSERT_EVENT, event_row
 from ml_service.domain.learner import CycleRecord, Move
 from ml_service.errors import Overtaken
 
-IDS_AT_ONCE = 5_000
 STATES_KEPT = 3
 
 INSERT_ADAPTATION = insert(t.adaptations)
@@ -34,20 +35,29 @@ FORGET_STATES = delete(t.learner_states).where(
     ),
 )
 OUTCOME = t.outcomes.c
-THESE = OUTCOME.id.in_(bindparam("ids", expanding=True))
 PERCENT = {
     "learned_at_ms": bindparam("percent"),
     # The scope's own measure goes before that of all symbols together.
     "pooled_at_ms": func.coalesce(OUTCOME.percent_per_r, bindparam("percent")),
 }
-LEARNED = {
-    name: update(t.outcomes)
-    .where(THESE, OUTCOME[name].is_(None))
-    .values({name: bindparam("at_ms"), "percent_per_r": percent})
-    for name, percent in PERCENT.items()
-}
-PASSED_OVER = {name: update(t.outcomes).where(THESE).values({name: NEVER}) for name in PERCENT}
-WITHOUT_RISK = select(OUTCOME.user_id, OUTCOME.effective_at_ms).where(THESE, OUTCOME.risk.is_(None)).distinct()
+
+
+@cache
+def learned(dialect: str, name: str) -> Update:
+    marks = {name: bindparam("at_ms"), "percent_per_r": PERCENT[name]}
+    return update(t.outcomes).where(these(dialect), OUTCOME[name].is_(None)).values(marks)
+
+
+@cache
+def passed_over(dialect: str, name: str) -> Update:
+    return update(t.outcomes).where(these(dialect)).values({name: NEVER})
+
+
+def these(dialect: str) -> ColumnElement[bool]:
+    """Outcomes by id. All ids are one value: to write a place for each of a thousand costs more than to mark them."""
+    if dialect == "postgresql":
+        return OUTCOME.id == func.any(bindparam("ids", type_=ARRAY(BigInteger)))
+    return OUTCOME.id.in_(select(func.json_each(bindparam("ids", type_=JSON)).table_valued("value").c.value))
 
 
 class CyclesWriting(ThresholdsWriting, LearnersWriting, AuditWriting):
@@ -58,11 +68,13 @@ class CyclesWriting(ThresholdsWriting, LearnersWriting, AuditWriting):
         for user_id in ready.users:
             # A correction changes rows of the same user one by one, in an order of its own.
             take_turn_alone(self._connection, user_id)
+        dialect = self._connection.dialect.name
         for name, values in ready.learned:
-            demand(self._connection.execute(LEARNED[name], values).rowcount == len(values["ids"]))
+            demand(self._connection.execute(learned(dialect, name), values).rowcount == len(values["ids"]))
         for name, ids in ready.skipped:
-            self._connection.execute(PASSED_OVER[name], {"ids": ids})
-        note_risks(self._connection, [one for _, values in ready.learned for one in values["ids"]])
+            self._connection.execute(passed_over(dialect, name), {"ids": ids})
+        for user_id, at_ms in ready.measured:
+            note_changed(self._connection, user_id, at_ms)
         if ready.moves:
             self._save_moves(ready)
 
@@ -88,8 +100,11 @@ class Ready:
     def __init__(self, records: Sequence[CycleRecord]) -> None:
         self.users = sorted({record.learner.user_id for record in records})
         self.learners = [(record.learner.revision, learner_row(record.learner)) for record in records]
-        self.learned = [(mark(record.learner.symbol).name, values) for record in records for values in marking(record)]
-        self.skipped = [(mark(record.learner.symbol).name, ids) for record in records for ids in parts(record.skipped)]
+        self.learned = [(mark(record.learner.symbol).name, marking(record)) for record in records if record.observed]
+        self.skipped = [
+            (mark(record.learner.symbol).name, list(record.skipped)) for record in records if record.skipped
+        ]
+        self.measured = [(record.learner.user_id, at_ms) for record in records for at_ms in record.measured]
         self.moves: list[Move] = [record.move for record in records if record.move is not None]
         self.thresholds = [thresholds_row(move.thresholds) for move in self.moves]
         self.adaptations = [adaptation_row(move.adaptation) for move in self.moves]
@@ -102,13 +117,8 @@ def demand(first: bool) -> None:
         raise Overtaken
 
 
-def parts(ids: Sequence[int]) -> Iterable[list[int]]:
-    return (list(ids[start : start + IDS_AT_ONCE]) for start in range(0, len(ids), IDS_AT_ONCE))
-
-
-def marking(record: CycleRecord) -> Iterable[dict[str, Any]]:
-    at_ms, percent = record.learner.adapted_at_ms, record.percent_per_r
-    return ({"ids": ids, "at_ms": at_ms, "percent": percent} for ids in parts(record.observed))
+def marking(record: CycleRecord) -> dict[str, Any]:
+    return {"ids": list(record.observed), "at_ms": record.learner.adapted_at_ms, "percent": record.percent_per_r}
 
 
 def state_rows(move: Move) -> Iterable[dict[str, Any]]:
@@ -119,10 +129,3 @@ def state_rows(move: Move) -> Iterable[dict[str, Any]]:
             "thresholds_revision": move.adaptation.revision_before,
             "state": learned_bytes(move.state_before),
         }
-
-
-def note_risks(connection: Connection, ids: Sequence[int]) -> None:
-    """What these came to in units of risk is known from here on."""
-    for some in parts(ids):
-        for user_id, effective_at_ms in connection.execute(WITHOUT_RISK, {"ids": some}):
-            note_changed(connection, user_id, effective_at_ms)

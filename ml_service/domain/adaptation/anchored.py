@@ -34,7 +34,7 @@ from ml_service.domain.adaptation.library import (
     Vector,
     drawn,
     heirs,
-    jittered,
+    litter,
     passes,
     prior,
     scale_of,
@@ -182,6 +182,15 @@ def tilted(weights: Matrix, before: Vector) -> Vector:
     return tilt
 
 
+def faded(before: Vector, news: Matrix) -> Matrix:
+    """The decayed mean, as it stands after each of the periods."""
+    found = (1.0 - FORGET) * news
+    for row in found:
+        np.add(row, FORGET * before, out=row)
+        before = row
+    return found
+
+
 def at_most(periods: Sequence[tuple[int, int]], rows: int) -> Iterator[list[tuple[int, int, int]]]:
     """The periods with their numbers, cut into groups of that many rows."""
     pieces: list[tuple[int, int, int]] = []
@@ -209,6 +218,7 @@ class Anchored:
         self.preset = preset
         self.options = options
         self._preset: Preset = PRESETS[preset]
+        self._rate = self._preset.learning_rate * options.learning_rate_scale
         self._seed = seed
         self._prior = prior(self._preset.anchor_share, self._preset.stand_aside)
         self._library = drawn(self.scale, seed, self._preset.stand_aside)
@@ -312,6 +322,7 @@ class Anchored:
         if not self._seen:
             return
         seen, self._seen = together(self._seen).by_day(day), []
+        fresh = evidence(seen.units, seen.results, seen.accepted, seen.days)
         numbers, starts = np.unique(seen.days, return_index=True)
         assert numbers[-1] <= day
         assert self.memory.day is None or numbers[0] > self.memory.day
@@ -320,8 +331,7 @@ class Anchored:
         while periods:
             # As long as the library stays the same, what its vectors let through is found for many periods at once.
             same = 1 + sum(number // DAYS_PER_GENERATION <= self.memory.generation for number, *_ in periods[:-1])
-            self._settle(seen, periods[:same])
-            self._keep(seen.only(slice(periods[0][1], periods[same - 1][2])))
+            self._settle(seen, fresh, periods[:same])
             generation = periods[same - 1][0] // DAYS_PER_GENERATION
             if generation > self.memory.generation:
                 self._evolve(generation)
@@ -334,77 +344,72 @@ class Anchored:
             trades=self.memory.trades + int(signs[seen.accepted].sum()),
         )
 
-    def _keep(self, seen: Seen) -> None:
-        """The evidence of explanations, and of what a result is worth."""
-        fresh = evidence(seen.units, seen.results, seen.accepted, seen.days)
-        renewed = self.memory.evidence.renewed(fresh, seen.strength)
-        self.memory = replace(self.memory, evidence=renewed.after(int(seen.days[-1]) - PERIODS_MAX))
-
-    def _settle(self, seen: Seen, periods: Sequence[tuple[int, int, int]]) -> None:
+    def _settle(self, seen: Seen, fresh: Evidence, periods: Sequence[tuple[int, int, int]]) -> None:
         memory = self.memory
         worth = worth_of(memory.evidence, self.options.score_weights) if self.options.utility == "score" else None
         seen = seen if worth is None else replace(seen, results=worth.of(seen.results))
         tide, mix, common = memory.tide, memory.mix, np.zeros(len(seen))
+        is_new = seen.strength > 0.0
         for _, start, end in periods:
-            fresh = seen.strength[start:end] > 0.0
-            mix = mixed_after(mix, seen.rows[start:end][fresh])
-            results = seen.results[start:end][fresh]
+            new = is_new[start:end]
+            mix = mixed_after(mix, seen.rows[start:end][new])
+            results = seen.results[start:end][new]
             tide = tide.after(results)
             common[start:end] = tide.common(results)
         weighed = self._weighed(seen, common, [(start, end) for _, start, end in periods])
-        weights, drift, noise, settled = memory.weights, memory.drift, memory.noise, memory.day
+        # The tide is no evidence. But it is uncertainty: what is taken away today comes back with the usual mean,
+        # spread over weeks where no single day shows it. So a vector that takes more signals than the anchor, or
+        # fewer, has it added to its squares. Without this, thresholds that were right lose several times as much
+        # when outcomes overlap.
+        squared = weighed.totals**2 + weighed.tides**2
+        drift, noise = faded(memory.drift, squared), faded(memory.noise, weighed.variance)
+        effect = np.maximum(1.0, drift / noise)
+        gained = self._rate * (weighed.per_row / effect[:, None] - (self._rate * (LUCK * squared / effect**2))[:, None])
+        weights, settled = memory.weights, memory.day
         for row, (day, *_) in enumerate(periods):
-            # The tide is no evidence. But it is uncertainty: what is taken away today comes back with the usual mean,
-            # spread over weeks where no single day shows it. So a vector that takes more signals than the anchor, or
-            # fewer, has it added to its squares. Without this, thresholds that were right lose several times as much
-            # when outcomes overlap.
-            squared = weighed.totals[row] ** 2 + weighed.tides[row] ** 2
-            drift = FORGET * drift + (1.0 - FORGET) * squared
-            noise = FORGET * noise + (1.0 - FORGET) * weighed.variance[row]
-            effect = np.maximum(1.0, drift / noise)
             elapsed = 1 if settled is None else min(day - settled, DAYS_DRAWN_BACK_MAX)
-            weights = self._reweighed(weights, weighed.per_row[row] / effect, LUCK * squared / effect**2, elapsed)
+            weights = self._reweighed(weights, gained[row], elapsed)
             settled = day
+        rows = slice(periods[0][1], periods[-1][2])
+        known = memory.evidence.renewed(fresh.only(rows), seen.strength[rows])
         self.memory = replace(
             memory,
             weights=weights,
-            drift=drift,
-            noise=noise,
+            drift=drift[-1].copy(),
+            noise=noise[-1].copy(),
             gains=np.append(memory.gains, weighed.live)[-PERIODS_MAX:],
+            # For explanations, and for what a result is worth.
+            evidence=known.after(periods[-1][0] - PERIODS_MAX),
             tide=tide,
             mix=mix,
             day=settled,
         )
 
     def _weighed(self, seen: Seen, common: Vector, periods: Sequence[tuple[int, int]]) -> Weighed:
-        regimes = self.options.regimes
-        found = Weighed(
-            totals=np.zeros((len(periods), SIZE)),
-            tides=np.zeros((len(periods), SIZE)),
-            variance=np.zeros((len(periods), SIZE)),
-            per_row=np.zeros((len(periods), len(self.memory.weights), SIZE)),
-            live=np.zeros(len(periods)),
-        )
-        own = (seen.results - common) * seen.strength
-        both = np.stack([own, common * seen.strength], axis=1)
-        whole = seen.results * seen.strength
+        totals, tides, variance = np.zeros((3, len(periods), SIZE))
+        # With nothing to tell apart, the only row is the total itself.
+        one_row = self.options.regimes == 1
+        per_row = totals[:, None] if one_row else np.zeros((len(periods), len(self.memory.weights), SIZE))
+        live = np.zeros(len(periods))
+        own, whole = (seen.results - common) * seen.strength, seen.results * seen.strength
+        both, squares = np.stack([own, common * seen.strength], axis=1), whole**2
         for pieces in at_most(periods, ROWS_AT_ONCE):
             first, last = pieces[0][1], pieces[-1][2]
-            passed = passes(self._library, seen.units[first:last]).astype(np.float64)
+            passed = passes(self._library, seen.units[first:last]).astype(np.float64, order="C")
             differs = passed - passed[0]
             apart = np.abs(differs)
             alive = passes(self.memory.live[None, :], seen.units[first:last])[0] - passed[0]
             for row, start, end in pieces:
                 rows = slice(start - first, end - first)
                 gained, tide = (differs[:, rows] @ both[start:end]).T
-                found.totals[row] += gained
-                found.tides[row] += tide
-                found.variance[row] += apart[:, rows] @ whole[start:end] ** 2
-                found.live[row] += float(alive[rows] @ whole[start:end])
-                found.per_row[row] += gained
-                if regimes > 1:
-                    self._discount_others(found.per_row[row], differs[:, rows] * own[start:end], seen.rows[start:end])
-        return found
+                totals[row] += gained
+                tides[row] += tide
+                variance[row] += apart[:, rows] @ squares[start:end]
+                live[row] += alive[rows] @ whole[start:end]
+                if not one_row:
+                    per_row[row] += gained
+                    self._discount_others(per_row[row], differs[:, rows] * own[start:end], seen.rows[start:end])
+        return Weighed(totals, tides, variance, per_row, live)
 
     def _discount_others(self, per_row: Matrix, gained: Matrix, regimes: NDArray[np.int64]) -> None:
         """Taken off rather than added up, so that without a known regime all rows stay the same to the last digit."""
@@ -413,20 +418,21 @@ class Anchored:
             others[[0, regime]] = 0.0
             per_row -= others[:, None] * gained[:, regimes == regime].sum(axis=1)
 
-    def _reweighed(self, weights: Matrix, gained: Matrix, luck: Vector, elapsed: int) -> Matrix:
-        rate = self._preset.learning_rate * self.options.learning_rate_scale
-        logarithms = np.log(weights) + rate * (gained - rate * luck)
-        scaled = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
-        scaled /= scaled.sum(axis=1, keepdims=True)
+    def _reweighed(self, weights: Matrix, gained: Matrix, elapsed: int) -> Matrix:
+        # In place where it can be: for so few numbers, to make room for them costs as much as to work them out.
+        found = np.log(weights) + gained
+        found -= np.maximum.reduce(found, axis=1, keepdims=True)
+        np.exp(found, out=found)
+        found /= np.add.reduce(found, axis=1, keepdims=True)
         back = 1.0 - (1.0 - DRAWN_BACK_PER_DAY) ** elapsed
-        mixed: Matrix = (1.0 - back) * scaled + back * self._prior
-        return mixed
+        found *= 1.0 - back
+        found += back * self._prior
+        return found
 
     def _evolve(self, generation: int) -> None:
-        random = np.random.default_rng([self._seed, 1, generation])
-        memory = self.memory
-        children, parents = heirs(memory.weights[0], random)
-        self._library[children] = jittered(self._library[parents], self.scale, random).astype(np.float32)
+        memory, chance = self.memory, litter(self._seed, generation, len(self.scale.names))
+        children, parents = heirs(memory.weights[0], chance.parents)
+        self._library[children] = self.scale.clipped(self._library[parents] + chance.jitter).astype(np.float32)
         weights, drift, noise = memory.weights.copy(), memory.drift.copy(), memory.noise.copy()
         # A parent with three children splits its weight into four equal parts; but the anchor stays whole.
         family = 1.0 + np.bincount(parents, minlength=SIZE)

@@ -34,7 +34,7 @@ def first_alone(rows: int) -> Vector:
 
 def mixed_after(mix: Vector, rows: NDArray[np.int64]) -> Vector:
     """A day whose evidence came from these; one that brought nothing new leaves it as it is."""
-    return np.bincount(rows, minlength=len(mix)) / len(rows) if len(rows) else mix
+    return np.bincount(rows, minlength=len(mix)) / len(rows) if len(mix) > 1 and len(rows) else mix
 
 
 def regrouped(weights: Matrix, mix: Vector, before: Sequence[str], after: Sequence[str]) -> tuple[Matrix, Vector]:

@@ -96,6 +96,8 @@ class Cycle:
     percent_per_r: float = PERCENT_PER_R
     values: Mapping[str, float] | None = None
     """The new thresholds, where they moved."""
+    measured: tuple[int, ...] = ()
+    """When those of the observed were closed that name no risk of their own."""
 
 
 def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
@@ -150,7 +152,9 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
     kept = Learned(anchors, rules.preset, learner.memory, regimes)
     moved = {move.parameter: move.after for move in explanation.moved}
     values = {**now.current, **moved} if moved else None
-    return Cycle(explanation, kept, tuple(one.id for one in teaching), skipped, percent_per_r, values)
+    observed = tuple(one.id for one in teaching)
+    measured = tuple(one.effective_at_ms for one in teaching if one.taught.risk is None)
+    return Cycle(explanation, kept, observed, skipped, percent_per_r, values, measured)
 
 
 def as_they_stand(explanation: Explanation, current: Mapping[str, float]) -> Explanation:

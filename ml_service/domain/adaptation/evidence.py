@@ -45,10 +45,10 @@ class Evidence:
 
     def renewed(self, fresh: "Evidence", strength: NDArray[np.float64]) -> "Evidence":
         """With what became known; a strength below 0 takes back what was known before, if it is still kept."""
+        if (strength > 0.0).all():
+            return joined([self, fresh])
         known = joined([self, fresh.only(np.flatnonzero(strength > 0.0))])
         taken_back = fresh.only(np.flatnonzero(strength < 0.0)).keys()
-        if not taken_back:
-            return known
         places: dict[bytes, list[int]] = {}
         for row, key in enumerate(known.keys()):
             places.setdefault(key, []).append(row)
@@ -63,7 +63,7 @@ class Evidence:
     def earlier(self, days: int) -> "Evidence":
         return replace(self, days=self.days - np.int32(days))
 
-    def only(self, rows: NDArray[np.intp]) -> "Evidence":
+    def only(self, rows: NDArray[np.intp] | slice) -> "Evidence":
         return Evidence(self.units[rows], self.results[rows], self.accepted[rows], self.days[rows])
 
 

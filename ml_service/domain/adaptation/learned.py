@@ -122,7 +122,16 @@ def spread_of(name: str, values: Vector, low: float, high: float) -> float:
         known = np.log(np.maximum(known, np.finfo(float).tiny))
         low, high = math.log(low), math.log(high)
     if len(known) >= VALUES_MIN:
-        quartiles = np.quantile(known, [0.25, 0.75])
-        measured = float(quartiles[1] - quartiles[0]) / IQR_PER_SPREAD
+        ordered = np.sort(known)
+        measured = (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / IQR_PER_SPREAD
     room = high - low
     return min(max(measured, SPREAD_SHARES[0] * room), SPREAD_SHARES[1] * room)
+
+
+def quantile(ordered: Vector, share: float) -> float:
+    """To the last digit what numpy's own says, which takes fifty times as long for so few values."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    low, high = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)])
+    way = place - below
+    return low + (high - low) * way if way < 0.5 else high - (high - low) * (1.0 - way)

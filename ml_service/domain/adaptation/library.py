@@ -153,24 +153,42 @@ def prior(anchor_share: float, stand_aside: int) -> Vector:
 def passes(vectors: Matrix, units: Matrix) -> NDArray[np.bool_]:
     """One row per vector, one column per signal; what a signal does not carry stops nobody."""
     carried = np.where(np.isnan(units), np.inf, units)
-    passed = np.ones((len(vectors), len(units)), dtype=np.bool_)
-    for parameter in range(vectors.shape[1]):
-        passed &= carried[:, parameter] >= vectors[:, parameter, None]
-    return passed
+    limits = vectors.T.copy()
+    # Worked out the other way round: there are many vectors, and of signals often few.
+    passed: NDArray[np.bool_] = carried[:, 0, None] >= limits[0]
+    for parameter in range(1, len(limits)):
+        passed &= carried[:, parameter, None] >= limits[parameter]
+    return passed.T
 
 
-def heirs(weights: Vector, random: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """What chance has to say of one generation."""
+
+    parents: Vector
+    """Where in the sum of all weights each parent is found."""
+    jitter: Matrix
+
+
+@lru_cache(maxsize=64)
+def litter(seed: int, generation: int, parameters: int) -> Litter:
+    """The same for all symbols of a user, as the library is."""
+    random = np.random.default_rng([seed, 1, generation])
+    shape = (REPLACED, parameters)
+    parents = random.random(REPLACED)
+    jitter = random.normal(0.0, JITTER_SPREADS, shape) * (random.random(shape) < JITTERED)
+    parents.flags.writeable = jitter.flags.writeable = False
+    return Litter(parents, jitter)
+
+
+def heirs(weights: Vector, drawn: Vector) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The lightest of the second half, and for each the parent that it becomes a copy of."""
     half = SIZE // 2
     lightest = half + np.argsort(weights[half:], kind="stable")[:REPLACED]
     eligible = weights.copy()
     eligible[lightest] = 0.0
-    return lightest, random.choice(SIZE, REPLACED, p=eligible / eligible.sum())
-
-
-def jittered(parents: Matrix, scale: Scale, random: np.random.Generator) -> Matrix:
-    moved = random.normal(0.0, JITTER_SPREADS, parents.shape) * (random.random(parents.shape) < JITTERED)
-    return scale.clipped(parents + moved)
+    reached = np.cumsum(eligible / eligible.sum())
+    return lightest, np.searchsorted(reached / reached[-1], drawn, side="right")
 
 
 def weighted_median(columns: Matrix, weights: Vector) -> Vector:

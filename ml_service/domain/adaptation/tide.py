@@ -34,16 +34,22 @@ class Tide:
         count = len(results)
         if count < 2:
             return self
-        mean = float(results.mean())
+        mean = mean_of(results)
+        within = float(np.add.reduce((results - mean) ** 2)) / (count - 1)
         periods = min(self.periods + 1, PERIODS)
         level = self.level + (mean - self.level) / periods
         return Tide(
             level=level,
-            within=self.within + (float(results.var(ddof=1)) - self.within) / periods,
+            within=self.within + (within - self.within) / periods,
             between=self.between + (count * (mean - self.level) * (mean - level) - self.between) / periods,
             periods=periods,
         )
 
     def common(self, results: NDArray[np.float64]) -> float:
         """The best guess of what these outcomes, which the tide knows already, have in common beyond the usual."""
-        return self.share * (float(results.mean()) - self.level) if len(results) else 0.0
+        return self.share * (mean_of(results) - self.level) if len(results) else 0.0
+
+
+def mean_of(results: NDArray[np.float64]) -> float:
+    # As numpy's own, without the care that takes ten times as long as a day's few results.
+    return float(np.add.reduce(results)) / len(results)

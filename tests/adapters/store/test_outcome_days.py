@@ -96,7 +96,7 @@ def test_a_lesson_that_was_learned_stamps_its_day(database: Database, store: Sql
         ids = connection.execute(select(o.id).where(o.trade_id == "t-2")).scalars().all()
 
     learner = Learner("ada", "BTCUSDT", revision=1, adapted_at_ms=NOW_MS)
-    store.save_cycles([CycleRecord(learner, ids, (), 1.5, None)])
+    store.save_cycles([CycleRecord(learner, ids, (), 1.5, None, measured=(NOW_MS - DAY_MS,))])
 
     after = stamps(database)
     assert after[TODAY - 1] != before[TODAY - 1]
