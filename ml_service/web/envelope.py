@@ -27,13 +27,17 @@ FORMS = {"user_id": user_of, "trade_id": trade_of}
 def register(app: Flask, parts: Parts) -> None:
     contracts = {name: contract_of(view) for name, view in app.view_functions.items()}
     prefix = os.urandom(10).hex()
-    own_ids = (f"{prefix}{number:012x}" for number in itertools.count())
+    # A generator would refuse the thread that asks while another is inside it; a count never does.
+    numbers = itertools.count()
+
+    def own_id() -> str:
+        return f"{prefix}{next(numbers):012x}"
 
     @app.before_request
     def enter() -> Response | None:
         this: Request = request._get_current_object()  # type: ignore[attr-defined]
         given = this.environ.get("HTTP_X_REQUEST_ID", "")
-        call = g.call = Call(parts, this.environ, given if REQUEST_ID_FORM.fullmatch(given) else next(own_ids))
+        call = g.call = Call(parts, this.environ, given if REQUEST_ID_FORM.fullmatch(given) else own_id())
         if this.endpoint is None or this.method == "OPTIONS":
             # Not a route (the error handler answers), or a preflight, which only learns the methods.
             return None

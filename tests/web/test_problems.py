@@ -1,5 +1,9 @@
 """Whatever is wrong with a request is a problem body with its status: never HTML, never a trace."""
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +146,25 @@ def test_without_a_usable_one_it_gets_a_new_one(desk: Desk, given: str | None) -
 
     assert len(set(made)) == 2
     assert all(len(one) == 32 for one in made)
+
+
+def test_requests_that_come_at_the_same_moment_each_get_an_id_of_their_own(desk: Desk) -> None:
+    with interrupted_all_the_time(), ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: desk.call("GET", "/livez"), range(400)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["X-Request-Id"] for answer in answers}) == 400
+
+
+@contextmanager
+def interrupted_all_the_time() -> Iterator[None]:
+    """Threads take turns after a few steps each, as they do by chance on a busy machine."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("GET", EVALUATE), ("POST", "/api/v1/evaluate/a b")])
