@@ -91,6 +91,7 @@ ROUTES = (
     Route("GET", "/api/v1/decision/{user_id}/{decision_id}", "own"),
     Route("POST", "/api/v1/decision/{user_id}/{decision_id}/replay", "own"),
     Route("GET", "/api/v1/decision/{user_id}/{decision_id}/explanation", "own"),
+    Route("POST", "/api/v1/decision/{user_id}/{decision_id}/explanation", "own"),
     Route("GET", "/api/v1/as-of", "own", query="?user_id={user_id}&at=2026-01-01T00:00:00Z"),
     Route("GET", "/api/v1/thresholds/{user_id}", "own"),
     Route("PUT", "/api/v1/thresholds/{user_id}", "own", body={"thresholds": {"rsi_threshold": 51}}),
