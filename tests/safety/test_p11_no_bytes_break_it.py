@@ -412,7 +412,7 @@ def test_bytes_that_are_hardly_http_are_refused_or_understood(name: str, embedde
 
 def test_what_the_document_allows_and_forbids_never_breaks_the_service(tmp_path: Path) -> None:
     with Service(tmp_path, ML_SERVICE_ADMIN_KEY=ADMIN, RATE_LIMIT_PER_MINUTE="1000000") as service:
-        probe(service, examples=12)
+        probe(service, examples=8)
 
 
 @pytest.mark.long

@@ -36,7 +36,7 @@ LONG = [pytest.mark.long, pytest.mark.timeout(2400)]
 @pytest.mark.parametrize(
     ("more", "days", "seed"),
     [
-        ("sqlite", 35, 1),
+        ("sqlite", 21, 1),
         pytest.param("sqlite", 400, 2, marks=LONG),
         pytest.param("postgres", 200, 3, marks=LONG),
     ],
