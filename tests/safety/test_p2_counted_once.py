@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.safety.callers import Caller, await_health, kept_in, outcome, store_of
-from tests.service import Service
+from tests.service import PATIENT, Service
 
 AT_ONCE = 32
 REPEATED_AFTER_RESTART = 5
@@ -32,13 +32,13 @@ class Answer:
 def test_a_trade_posted_many_times_at_once_over_two_workers_counts_once(
     tmp_path: Path, postgres_url: str, ids: int
 ) -> None:
-    with Service(tmp_path, DATABASE_URL=postgres_url, ML_SERVICE__SERVER__WORKERS="2") as service:
+    with Service(tmp_path, "run", None, DATABASE_URL=postgres_url, WORKERS="2", **PATIENT) as service:
         assert_a_storm_counts_once(service, ids)
 
 
 @pytest.mark.parametrize("ids", IDS)
 def test_a_trade_posted_many_times_at_once_on_sqlite_counts_once(tmp_path: Path, ids: int) -> None:
-    with Service(tmp_path) as service:
+    with Service(tmp_path, "run", None, **PATIENT) as service:
         assert_a_storm_counts_once(service, ids)
 
 
