@@ -1,7 +1,7 @@
 """Decide signals once each; a repeat under the same id gets the first answer."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,8 +10,18 @@ from ml_service.domain.gate import SIDES, decide
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
 from ml_service.domain.market.feature_rows import FeaturesUsed
 from ml_service.domain.models.ensemble import forecast
-from ml_service.domain.models.speaking import Figures, Question, question
-from ml_service.domain.types import Decision, Forecast, Kept, ModelStatus, Reason, RecordedDecision, Signal, Verdict
+from ml_service.domain.models.speaking import Figures, Question, Serving, question
+from ml_service.domain.types import (
+    Decision,
+    Forecast,
+    Kept,
+    ModelStatus,
+    Reason,
+    RecordedDecision,
+    Signal,
+    Thresholds,
+    Verdict,
+)
 from ml_service.domain.view import View
 from ml_service.ports import Forecaster, Recorder, Snapshot
 
@@ -55,15 +65,34 @@ def evaluate(
     wait_ms: float,
 ) -> list[Answered]:
     view = snapshot.view()
-    stale = snapshot.is_stale()
-    age_ms = snapshot.age_ms() if stale else 0
-    heard = told_by_models(user_id, asked, view, clock.now_ms, forecaster)
+    killed = view.killed(user_id)
+    known = known_of(user_id, {one.signal.symbol for one in asked}, view, clock.now_ms, forecaster.serving())
+    stale_for_ms = snapshot.age_ms() if snapshot.is_stale() else None
+    heard = told_by_models(asked, known, killed, view, forecaster)
     decisions = [
-        judged(user_id, one, view, clock, entropy, age_ms if stale else None, told)
+        judged(user_id, one, known[one.signal.symbol].thresholds, killed, view, clock, entropy, stale_for_ms, told)
         for one, told in zip(asked, heard, strict=True)
     ]
     recorded = recorder.record(decisions, wait_ms, clock.remaining_ms())
     return [answered(decision, told) for decision, told in zip(decisions, recorded, strict=True)]
+
+
+class Known(NamedTuple):
+    """What is the same for all signals of a symbol in one call."""
+
+    thresholds: Thresholds
+    features: FeaturesUsed | None
+    asking: Question | ModelStatus
+    """What its models are asked, or why they are not."""
+
+
+def known_of(user_id: str, symbols: Iterable[str], view: View, now_ms: int, serving: Serving) -> dict[str, Known]:
+    found = {}
+    for symbol in symbols:
+        features = view.features_for(symbol, now_ms)
+        thresholds = view.thresholds_for(user_id, symbol)
+        found[symbol] = Known(thresholds, features, question(serving, symbol, features, now_ms))
+    return found
 
 
 class Heard(NamedTuple):
@@ -75,20 +104,17 @@ class Heard(NamedTuple):
 
 
 def told_by_models(
-    user_id: str, asked: Sequence[Asked], view: View, now_ms: int, forecaster: Forecaster
+    asked: Sequence[Asked], known: Mapping[str, Known], killed: bool, view: View, forecaster: Forecaster
 ) -> list[Heard]:
     """One run of each set for all signals together; none for what the gate refuses unheard."""
-    serving, killed = forecaster.serving(), view.killed(user_id)
-    rows = [view.features_for(one.signal.symbol, now_ms) for one in asked]
-    questions = [
-        question(serving, one.signal.symbol, row, now_ms) if is_judged(one.signal, killed) else "not_asked"
-        for one, row in zip(asked, rows, strict=True)
-    ]
+    questions = [known[one.signal.symbol].asking if is_judged(one.signal, killed) else "not_asked" for one in asked]
     put = [one for one in questions if isinstance(one, Question)]
     figures = iter(forecaster.figures(view, put) if put else ())
     return [
-        heard(one.signal, row, asking, next(figures)) if isinstance(asking, Question) else Heard(row, None, asking)
-        for one, row, asking in zip(asked, rows, questions, strict=True)
+        heard(one.signal, asking, next(figures))
+        if isinstance(asking, Question)
+        else Heard(known[one.signal.symbol].features, None, asking)
+        for one, asking in zip(asked, questions, strict=True)
     ]
 
 
@@ -96,25 +122,26 @@ def is_judged(signal: Signal, killed: bool) -> bool:
     return signal.action in SIDES and (signal.reduce_only or not killed)
 
 
-def heard(signal: Signal, row: FeaturesUsed | None, asking: Question, figures: Figures | ModelStatus) -> Heard:
+def heard(signal: Signal, asking: Question, figures: Figures | ModelStatus) -> Heard:
     assert signal.action in SIDES
+    row = asking.features
     if not isinstance(figures, Figures):
         return Heard(row, None, figures)
-    told = forecast(asking.models, figures.rises, figures.distance, signal.action, asking.features.regime)
+    told = forecast(asking.models, figures.rises, figures.distance, signal.action, row.regime)
     return Heard(row, told, "ok") if isinstance(told, Forecast) else Heard(row, None, told)
 
 
 def judged(
     user_id: str,
     asked: Asked,
+    thresholds: Thresholds,
+    killed: bool,
     view: View,
     clock: Clock,
     entropy: Callable[[int], bytes],
     stale_for_ms: int | None,
     told: Heard,
 ) -> Decision:
-    thresholds = view.thresholds_for(user_id, asked.signal.symbol)
-    killed = view.killed(user_id)
     decision = Decision(
         user_id=user_id,
         decision_id=asked.decision_id or decision_id(clock.now_ms, entropy(ENTROPY_BYTES)),

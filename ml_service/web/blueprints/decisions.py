@@ -14,7 +14,7 @@ from ml_service.usecases.who_served import who_served
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
 from ml_service.web.parts import parts
-from ml_service.web.policies import policy_of
+from ml_service.web.policies import adjustments_of, policy_of
 from ml_service.web.schemas.checking import checked
 from ml_service.web.schemas.decisions import AsOfQuery, DecisionsQuery, decision_data, provenance
 from ml_service.web.schemas.explanations import contributions_data, explanation_data
@@ -36,7 +36,7 @@ def list_decisions(user_id: str) -> Response:
     period = Period(query.symbol, query.since, query.until, query.kind)
     with use.store.read() as reading:
         page = reading.decisions(user_id, period, query.cursor, query.limit)
-    items = [{**decision_data(one, policy_of(one.settings_hash, use)), **provenance(one)} for one in page.items]
+    items = [{**decision_data(one, adjustments_of(one, use)), **provenance(one)} for one in page.items]
     return ok({"items": items, "next_cursor": page.next_cursor})
 
 
@@ -50,7 +50,7 @@ def get_decision(user_id: str, decision_id: str) -> Response:
         untouched = found is not None and reading.is_untouched(found)
     if found is None:
         raise NotFound(f"no decision {decision_id!r} of this user")
-    data = {**decision_data(found, policy_of(found.settings_hash, use)), **provenance(found)}
+    data = {**decision_data(found, adjustments_of(found, use)), **provenance(found)}
     if found.features is not None:
         data["features"] = {**data["features"], "values": feature_values(found.features)}
     return ok({**data, "untouched": untouched})

@@ -9,8 +9,7 @@ from ml_service.errors import InvalidInput
 from ml_service.usecases.evaluate import UNRECORDED, Asked, evaluate, turned_away
 from ml_service.web.call import Call, current
 from ml_service.web.contracts import contract
-from ml_service.web.parts import Parts
-from ml_service.web.policies import policy_of
+from ml_service.web.policies import adjustments_of
 from ml_service.web.schemas.checking import checked, shown
 from ml_service.web.schemas.decisions import decision_data
 from ml_service.web.schemas.signals import BatchBody, EvaluateBody, asked_from
@@ -61,16 +60,18 @@ def evaluate_batch(user_id: str) -> Response:
         except InvalidInput as error:
             results.append(wrong_item(position, error))
     call = current()
-    decided = iter(decide_all(user_id, right, call))
+    decisions = decide_all(user_id, right, call)
+    # Most of them share their thresholds; worked out once for each.
+    apart = {id(one.thresholds): one for one in decisions}
+    moved = {key: adjustments_of(one, call.parts) for key, one in apart.items()}
+    decided = iter([decision_data(one, moved[id(one.thresholds)]) for one in decisions])
     call.log.update(user_id=user_id, signals=len(results))
     return ok(
         {
             "user_id": user_id,
             "count": len(results),
             "results": [
-                {"index": position, "success": True, "data": rendered(next(decided), call.parts)}
-                if result is None
-                else result
+                {"index": position, "success": True, "data": next(decided)} if result is None else result
                 for position, result in enumerate(results)
             ],
         }
@@ -102,7 +103,7 @@ def answer(user_id: str, asked: Asked) -> Response:
         call.log.update(model=decision.forecast.model_id, probability=decision.forecast.probability)
     if decision.degraded:
         call.log["degraded"] = decision.degraded
-    return ok(rendered(decision, call.parts))
+    return ok(decision_data(decision, adjustments_of(decision, call.parts)))
 
 
 def decide_all(user_id: str, asked: list[Asked], call: Call) -> list[Decision]:
@@ -126,7 +127,3 @@ def decide_all(user_id: str, asked: list[Asked], call: Call) -> list[Decision]:
             decision.verdict.decision, decision.verdict.code, kept or UNRECORDED, decision.model_status
         )
     return [decision for decision, _ in answers]
-
-
-def rendered(decision: Decision, parts: Parts) -> dict[str, Any]:
-    return decision_data(decision, policy_of(decision.settings_hash, parts))

@@ -1,10 +1,11 @@
 """Decisions as they are answered, listed and looked up."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ml_service.domain.gate import told
 from ml_service.domain.market.feature_rows import FeaturesUsed
-from ml_service.domain.types import ANY_SYMBOL, Decision, Forecast, GatePolicy
+from ml_service.domain.types import ANY_SYMBOL, Decision, Forecast
 from ml_service.features.schema import SCHEMA
 from ml_service.web.schemas.fields import PageQuery, Query, Symbol, Time, UserId
 from ml_service.web.schemas.models import Regime
@@ -29,13 +30,12 @@ class AsOfQuery(Query):
     at: Time
 
 
-def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
-    """The answer of evaluate. `policy` is the one the decision was made under."""
+def decision_data(decision: Decision, adjustments: Mapping[str, float]) -> dict[str, Any]:
+    """The answer of evaluate. `adjustments`: how far the thresholds lie from the defaults they began as."""
     verdict, signal, forecast = decision.verdict, decision.signal, decision.forecast
     confidence = signal.values.get("confidence")
     probability = forecast.probability if forecast is not None else None
     adjusted = probability if probability is not None else confidence
-    thresholds = decision.thresholds.values
     data: dict[str, Any] = {
         "user_id": decision.user_id,
         "symbol": signal.symbol,
@@ -51,12 +51,10 @@ def decision_data(decision: Decision, policy: GatePolicy) -> dict[str, Any]:
         "adjusted_confidence": adjusted,
         "confidence_adjustment": adjustment(confidence, probability),
         "probability": probability,
-        "thresholds": thresholds,
+        "thresholds": decision.thresholds.values,
         "thresholds_revision": decision.thresholds.revision,
         "thresholds_symbol": decision.thresholds.symbol,
-        "threshold_adjustments": {
-            name: thresholds[name] - limits.default for name, limits in policy.items() if name in thresholds
-        },
+        "threshold_adjustments": adjustments,
         "model": model_data(forecast) if forecast is not None else None,
         "model_status": decision.model_status,
         "regime": decision.regime,
