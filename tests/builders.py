@@ -1,7 +1,6 @@
 """Values for tests: each builder fills in what a test does not care about."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ml_service.domain.exploration import with_exploration
@@ -79,7 +78,7 @@ def decision(
         settings_hash=HASH,
         processing_us=120,
     )
-    return replace(made, **fields)
+    return made._replace(**fields)
 
 
 def taken(decision_id: str, at_ms: int = NOW_MS, symbol: str = "BTCUSDT", action: Action = "BUY") -> Decision:

@@ -23,9 +23,9 @@ def with_exploration(decision: Decision, share: float, policy: GatePolicy) -> De
     drawn_by = decision.signal.details.get("signal_id") or decision.decision_id
     if draw(decision.user_id, drawn_by) < share:
         reasons = (*verdict.reasons, Reason(EXPLORED, "pass", value=share))
-        return replace(decision, verdict=Verdict("take", EXPLORED, reasons))
+        return decision._replace(verdict=Verdict("take", EXPLORED, reasons))
     reasons = (*verdict.reasons, Reason(NOT_EXPLORED, "none", value=1.0 - share))
-    return replace(decision, verdict=replace(verdict, reasons=reasons))
+    return decision._replace(verdict=replace(verdict, reasons=reasons))
 
 
 def may_be_explored(decision: Decision, policy: GatePolicy) -> bool:

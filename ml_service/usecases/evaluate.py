@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ml_service.domain.exploration import with_exploration
@@ -29,8 +29,7 @@ DATABASE_AWAY = "database_away"
 UNRECORDED = "unrecorded"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One signal, and the id under which the caller wants its decision, if any."""
 
     signal: Signal
@@ -167,9 +166,9 @@ def answered(decision: Decision, recorded: RecordedDecision) -> Answered:
         if recorded.earlier.signal == decision.signal:
             return Answered(recorded.earlier, recorded.kept)
         reused = Verdict("abstain", "decision_id_reused", (Reason("decision_id_reused", "none"),))
-        return Answered(replace(decision, verdict=reused, degraded=(*decision.degraded, UNRECORDED)), None)
+        return Answered(decision._replace(verdict=reused, degraded=(*decision.degraded, UNRECORDED)), None)
     if recorded.kept is None:
-        return Answered(replace(decision, degraded=(*decision.degraded, UNRECORDED)), None)
+        return Answered(decision._replace(degraded=(*decision.degraded, UNRECORDED)), None)
     return Answered(decision, recorded.kept)
 
 

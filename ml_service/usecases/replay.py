@@ -148,4 +148,4 @@ def revision_values(decision: Decision, policy: GatePolicy, reading: Reading) ->
 
 def verdict_under(rules: Rules, values: Mapping[str, float], decision: Decision) -> Verdict:
     verdict = decide(decision.signal, values, rules.policy, forecast=decision.forecast, killed=decision.killed)
-    return with_exploration(replace(decision, verdict=verdict), rules.exploration, rules.policy).verdict
+    return with_exploration(decision._replace(verdict=verdict), rules.exploration, rules.policy).verdict

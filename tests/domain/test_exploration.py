@@ -42,7 +42,7 @@ def test_an_explored_signal_is_a_take_that_names_its_share_after_the_parameters(
 def test_a_signal_that_is_asked_about_again_keeps_its_draw() -> None:
     again = [
         with_exploration(
-            replace(decision(judged=replace(MISSED, details={"signal_id": "s-1"})), decision_id=f"d-{number}"),
+            decision(judged=replace(MISSED, details={"signal_id": "s-1"}))._replace(decision_id=f"d-{number}"),
             0.5,
             policy(),
         ).verdict

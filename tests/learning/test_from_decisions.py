@@ -42,7 +42,7 @@ class Desk:
         at_ms = row.opened_at_ms + HOUR_MS + 1
         features = replace(naming(row, "ready"), **changed)
         signal = replace(decision.signal, action=side)
-        made: Decision = replace(decision, decision_id=name, evaluated_at_ms=at_ms, signal=signal, features=features)
+        made: Decision = decision._replace(decision_id=name, evaluated_at_ms=at_ms, signal=signal, features=features)
         ended: Outcome = replace(
             outcome,
             trade_id=name,

@@ -59,7 +59,7 @@ def trade(database: Database, days: range, regime: Regime) -> None:
 
 def in_market(decision: Decision, regime: str | None) -> Decision:
     features = FeaturesUsed(Stream("binance", BTC, "1h"), 0, "hash", "set", "ready", regime=regime)
-    return replace(decision, features=features)
+    return decision._replace(features=features)
 
 
 def keep(database: Database, outcomes: list[Outcome], day: int) -> None:

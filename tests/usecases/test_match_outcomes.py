@@ -48,7 +48,7 @@ def test_what_is_implausible_by_the_risk_of_its_signal_is_set_apart_once_that_is
     embedded: Database, store: SqlStore
 ) -> None:
     risky = taken("d-1")
-    risky = replace(risky, signal=replace(risky.signal, details={"risk": 10.0}))
+    risky = risky._replace(signal=replace(risky.signal, details={"risk": 10.0}))
     report(embedded, outcome(decision_id="d-1", pnl=-1e6, pnl_percent=None, risk=None))
     DirectRecorder(embedded).record([risky], 0)
 

@@ -1,7 +1,5 @@
 """The report of a set or a model over the store: whose predictions it is made of."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import update
 
@@ -39,13 +37,13 @@ def speak(embedded: Database, hour: int, set_id: str, *figures: float, pnl: floa
     heard = tuple(MemberFigure(one.model_type, 1, p, 0.5) for one, p in zip(MEMBERS, figures, strict=False))
     forecast = Forecast(0.6, set_id, "1", None, heard, 0.0, 1.0)
     recorder = DirectRecorder(embedded)
-    recorder.record([replace(taken(f"d-{hour}", at_ms), forecast=forecast, model_status="ok")], 0)
+    recorder.record([taken(f"d-{hour}", at_ms)._replace(forecast=forecast, model_status="ok")], 0)
     recorder.keep([outcome(f"t-{hour}", pnl=pnl, decision_id=f"d-{hour}", closed_at_ms=at_ms + 1)], at_ms + 2)
 
 
 def be_silent(embedded: Database, hour: int, status: ModelStatus) -> None:
     made = taken(f"silent-{hour}", NOW_MS + hour * HOUR_MS + 5)
-    DirectRecorder(embedded).record([replace(made, model_status=status)], 0)
+    DirectRecorder(embedded).record([made._replace(model_status=status)], 0)
 
 
 def ask(store: SqlStore, id_: str, hours: int = 10) -> FoundReport:

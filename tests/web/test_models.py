@@ -1,7 +1,6 @@
 """Models over HTTP: listed, told, promoted, rolled back, retired; and who served when."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -308,7 +307,7 @@ def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(
     at_ms = registry.now_ms - 3_600_000
     members = (MemberFigure("xgboost", 1, 0.7, 0.5), MemberFigure("logistic", 1, None, 0.0))
     forecast = Forecast(0.6, set_id, "1", "volatile", members, 0.0, 1.0)
-    decided = replace(taken("d-1", at_ms), user_id=user, forecast=forecast, model_status="ok")
+    decided = taken("d-1", at_ms)._replace(user_id=user, forecast=forecast, model_status="ok")
     recorder = DirectRecorder(desk.process._database)
     recorder.record([decided], 0)
     recorder.keep([outcome("t-1", user, pnl_percent=1.5, decision_id="d-1", closed_at_ms=at_ms + 9)], at_ms + 9)

@@ -1,7 +1,5 @@
 """What is written of a decision is what is read of it."""
 
-from dataclasses import replace
-
 import orjson
 import pytest
 from hypothesis import given
@@ -31,8 +29,7 @@ def test_whatever_the_gate_says_survives_the_way_to_the_row_and_back(
     signal = Signal("BTCUSDT", action, {name: value for name, value in carried.items() if value is not None})
     thresholds = dict(zip(ORDER, limits, strict=True))
     verdict = decide(signal, thresholds, policy(), forecast=forecast, killed=killed)
-    made: Decision = replace(
-        decision(judged=signal),
+    made: Decision = decision(judged=signal)._replace(
         verdict=verdict,
         thresholds=Thresholds("ada", "*", 3, thresholds),
         forecast=forecast,
@@ -80,7 +77,7 @@ def test_what_was_left_to_chance_stands_above_what_was_judged(made: Decision, ab
     ids=lambda reason: reason.code,
 )
 def test_any_other_reason_is_kept_as_it_is(reason: Reason) -> None:
-    decision = replace(taken("d-1"), verdict=Verdict("reject", "limit_missed", (reason,)))
+    decision = taken("d-1")._replace(verdict=Verdict("reject", "limit_missed", (reason,)))
 
     assert decision_from(decision_row(decision)).verdict.reasons == (reason,)
 
@@ -108,7 +105,7 @@ def test_what_the_models_said_survives_too() -> None:
 
 @pytest.mark.parametrize(("status", "written"), [("none", False), ("out_of_domain", True)])
 def test_why_there_is_no_forecast_is_written_unless_there_is_no_model(status: ModelStatus, written: bool) -> None:
-    made = replace(taken("d-1"), model_status=status)
+    made = taken("d-1")._replace(model_status=status)
     row = decision_row(made)
 
     assert decision_from(row) == made
@@ -116,7 +113,7 @@ def test_why_there_is_no_forecast_is_written_unless_there_is_no_model(status: Mo
 
 
 def test_a_forecast_of_an_earlier_version_is_still_read() -> None:
-    row = decision_row(replace(taken("d-1"), forecast=Forecast(0.6, "m", "1"), model_status="ok"))
+    row = decision_row(taken("d-1")._replace(forecast=Forecast(0.6, "m", "1"), model_status="ok"))
     assert "model" not in orjson.loads(row["result"])
 
     found = decision_from(row)
@@ -131,4 +128,4 @@ def test_five_members_take_little_room() -> None:
     )
     plain = decision_row(taken("d-1"))["result"]
 
-    assert len(decision_row(replace(taken("d-1"), forecast=told, model_status="ok"))["result"]) - len(plain) < 300
+    assert len(decision_row(taken("d-1")._replace(forecast=told, model_status="ok"))["result"]) - len(plain) < 300

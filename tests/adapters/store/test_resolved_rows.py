@@ -1,6 +1,5 @@
 """Resolved predictions, on both databases: what counts is read, newest first, and nothing else."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ MEMBERS = (MemberFigure("xgboost", 3, 0.61, 0.7), MemberFigure("lstm", 1, None, 
 
 def spoken(decision: Decision, set_id: str = "s-1", **fields: Any) -> Decision:
     forecast = Forecast(0.62, set_id, "4", "volatile", MEMBERS, 0.01, 2.5)
-    return replace(decision, forecast=forecast, model_status="ok", **fields)
+    return decision._replace(forecast=forecast, model_status="ok", **fields)
 
 
 def read(
@@ -54,7 +53,7 @@ def test_only_results_that_count_of_those_sets_are_read(database: Database, stor
         spoken(taken("other"), "s-2"),
         taken("no-model"),
         spoken(rejected("imagined")),
-        replace(spoken(taken("bobs")), user_id="bob"),
+        spoken(taken("bobs"))._replace(user_id="bob"),
     )
     report(
         database,
@@ -85,7 +84,7 @@ def test_only_results_that_count_of_those_sets_are_read(database: Database, stor
 def test_the_newest_results_of_all_users_within_the_time_are_read(database: Database, store: SqlStore) -> None:
     for number in range(6):
         user = ("ada", "bob")[number % 2]
-        write(database, replace(spoken(taken(f"d-{number}")), user_id=user))
+        write(database, spoken(taken(f"d-{number}"))._replace(user_id=user))
         closed = NOW_MS + number
         report(database, outcome(f"t-{number}", user, decision_id=f"d-{number}", closed_at_ms=closed), at_ms=NOW_MS + 9)
 
@@ -121,11 +120,11 @@ def test_silence_is_counted_by_its_reason_but_not_where_another_set_spoke(databa
         database,
         spoken(taken("ok")),
         spoken(taken("other"), "s-2"),
-        replace(taken("stale", NOW_MS + 1), model_status="stale_features"),
-        replace(taken("eth", symbol="ETHUSDT"), model_status="stale_features"),
-        replace(rejected("gate"), model_status="not_asked"),
+        taken("stale", NOW_MS + 1)._replace(model_status="stale_features"),
+        taken("eth", symbol="ETHUSDT")._replace(model_status="stale_features"),
+        rejected("gate")._replace(model_status="not_asked"),
         taken("nobody"),
-        replace(taken("hold"), signal=signal("HOLD", confidence=0.9)),
+        taken("hold")._replace(signal=signal("HOLD", confidence=0.9)),
     )
 
     assert statuses(store) == {"ok": 1, "stale_features": 2, "not_asked": 1, "none": 1}

@@ -52,7 +52,7 @@ def test_everybody_who_decides_comes_in_order_a_few_at_a_time(database: Database
 
 def test_only_what_the_gate_took_or_refused_is_judged(database: Database, store: SqlStore) -> None:
     lacking = decision("lacking", judged=signal(confidence=0.9))
-    lacking = replace(lacking, verdict=decide(lacking.signal, values(), policy(rsi_threshold="reject")))
+    lacking = lacking._replace(verdict=decide(lacking.signal, values(), policy(rsi_threshold="reject")))
     write(
         database,
         taken("took"),
@@ -63,8 +63,8 @@ def test_only_what_the_gate_took_or_refused_is_judged(database: Database, store:
         decision("unasked", judged=signal(None, confidence=0.1)),
         decision("nothing", judged=signal()),
         decision("anywhere", judged=signal(symbol="*", confidence=0.1)),
-        replace(asked("killed"), verdict=replace(asked("killed").verdict, code="kill_switch"), killed=True),
-        replace(rejected("other"), user_id="bob"),
+        asked("killed")._replace(verdict=replace(asked("killed").verdict, code="kill_switch"), killed=True),
+        rejected("other")._replace(user_id="bob"),
     )
 
     found = {one.decision_id: one.taken for one in judged(store).items}

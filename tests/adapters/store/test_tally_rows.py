@@ -1,7 +1,5 @@
 """Outcomes as performance reads them: in order, each once, with all that a tally needs."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import update
 
@@ -52,7 +50,7 @@ def test_rows_come_in_order_each_once_however_many_share_a_moment(
 def test_a_row_brings_what_it_was_decided_under(
     database: Database, store: SqlStore, called: str | None, regime: str | None
 ) -> None:
-    write(database, replace(taken("d-1", at_ms=NOW_MS - 5), forecast=Forecast(0.9, "m", "1", regime=called)))
+    write(database, taken("d-1", at_ms=NOW_MS - 5)._replace(forecast=Forecast(0.9, "m", "1", regime=called)))
     report(database, outcome("t-1", decision_id="d-1", accepted=False, pnl=6.0, risk=3.0, closed_at_ms=NOW_MS))
 
     with store.read() as reading:

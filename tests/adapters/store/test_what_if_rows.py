@@ -85,7 +85,7 @@ def test_known_results_come_newest_first_within_the_window(database: Database, s
 
 
 def test_a_signal_is_open_while_nobody_has_told_its_result(database: Database, store: SqlStore) -> None:
-    given = dataclasses.replace(rejected("open", NOW_MS - 1, "OPEN"), forecast=Forecast(0.9, "m", "1", "trending"))
+    given = rejected("open", NOW_MS - 1, "OPEN")._replace(forecast=Forecast(0.9, "m", "1", "trending"))
     write(
         database,
         given,
@@ -93,8 +93,7 @@ def test_a_signal_is_open_while_nobody_has_told_its_result(database: Database, s
         decision("hold", judged=signal("HOLD", symbol="HOLD", confidence=0.9)),
         decision("bare", judged=signal("BUY", symbol="BARE")),
         decision("bobs", "bob"),
-        dataclasses.replace(
-            rejected("killed", symbol="KILLED"),
+        rejected("killed", symbol="KILLED")._replace(
             verdict=dataclasses.replace(given.verdict, decision="reject", code="kill_switch"),
         ),
     )

@@ -57,7 +57,7 @@ def registry(folder: Path, models: list[Finished]) -> Registry:
     database, _ = store_of(settings)
     DirectRecorder(database).record(
         [
-            replace(taken(name, action=action), forecast=forecast, model_status="ok", features=used)
+            taken(name, action=action)._replace(forecast=forecast, model_status="ok", features=used)
             for name, action in SIDES.items()
         ],
         0,

@@ -3,24 +3,23 @@
 import pytest
 
 from ml_service.adapters.store.recorder import DirectRecorder
+from ml_service.domain.types import Decision
 from ml_service.settings import load_settings
 from tests.builders import NOW_MS, decision, rejected, taken
 from tests.cli.desk import Type, store_of
 
 
-def record(*decisions: object) -> None:
+def record(*decisions: Decision) -> None:
     settings = load_settings()
     database, store = store_of(settings)
     with store.begin() as tx:
         tx.save_settings_document(settings.hash, settings.document(), NOW_MS)
-    DirectRecorder(database).record(decisions, 0)  # type: ignore[arg-type]  # decisions
+    DirectRecorder(database).record(decisions, 0)
     database.close()
 
 
-def ours(made: object) -> object:
-    from dataclasses import replace
-
-    return replace(made, settings_hash=load_settings().hash)  # type: ignore[type-var]  # a decision
+def ours(made: Decision) -> Decision:
+    return made._replace(settings_hash=load_settings().hash)
 
 
 def test_replay_executes_every_decision_again(typed: Type) -> None:

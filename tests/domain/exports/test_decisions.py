@@ -23,9 +23,9 @@ def test_signal_values_and_thresholds_stand_in_columns() -> None:
 
 def test_a_damaged_document_leaves_its_cells_empty() -> None:
     whole = decision()
-    damaged = replace(whole, signal=replace(whole.signal, details={"price": "x", "signal_id": 3, "stop": True}))
+    damaged = whole._replace(signal=replace(whole.signal, details={"price": "x", "signal_id": 3, "stop": True}))
 
-    row = told(replace(damaged, thresholds=replace(whole.thresholds, values={})))
+    row = told(damaged._replace(thresholds=replace(whole.thresholds, values={})))
 
     assert (row["price"], row["stop"], row["signal_id"], row["rsi_threshold"]) == (None, None, None, None)
 
