@@ -21,9 +21,9 @@ class SwitchedDatabase(Database):
         self.away = False
 
     @contextmanager
-    def write(self, synced: bool = True) -> Iterator[Connection]:
+    def write(self, synced: bool = True, over: Connection | None = None) -> Iterator[Connection]:
         self._answer()
-        with super().write(synced) as connection:
+        with super().write(synced, over) as connection:
             yield connection
 
     @contextmanager

@@ -6,7 +6,7 @@ import select
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,16 @@ class Database:
         self.engine = sqlite_engine(url, pooling) if self.is_sqlite else postgres_engine(url, pooling)
 
     @contextmanager
-    def write(self, synced: bool = True) -> Iterator[Connection]:
-        """A transaction that writes. Not `synced`: an acknowledged row may be lost in a power cut."""
-        with translated(), self.engine.connect() as connection:
-            writing = connection.execution_options(writes=True, synced=synced, **{CHANGED: set()})
-            with writing.begin():
+    def write(self, synced: bool = True, over: Connection | None = None) -> Iterator[Connection]:
+        """A transaction that writes. Not `synced`: an acknowledged row may be lost in a power cut. `over`: a
+        connection that its caller keeps."""
+        with translated(), self.engine.connect() if over is None else nullcontext(over) as connection:
+            connection.execution_options(writes=True, synced=synced, **{CHANGED: set()})
+            with connection.begin():
                 if not synced and not self.is_sqlite:
-                    writing.exec_driver_sql("SET LOCAL synchronous_commit = off")
-                yield writing
-                stamp_changed(writing)
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+                stamp_changed(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -62,6 +63,39 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class Writer:
+    """Transactions of one thread, one after the other.
+
+    On SQLite over a connection that stays open: to fetch one from the pool and to bring it back costs as much as a
+    small transaction. Of one to PostgreSQL the pool knows whether it is still alive.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def write(self, synced: bool = True) -> Iterator[Connection]:
+        try:
+            with self._database.write(synced, over=self._kept()) as connection:
+                yield connection
+        except BaseException:
+            # Whatever state it was left in, the next transaction begins with another.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def _kept(self) -> Connection | None:
+        if self._connection is None and self._database.is_sqlite:
+            with translated():
+                self._connection = self._database.engine.connect()
+        return self._connection
 
 
 @contextmanager

@@ -40,7 +40,10 @@ class Ticket(Generic[Work]):
 
 
 class GroupCommit(Generic[Work]):
-    """`write` gets the work of a whole group and returns one result for each, after the commit."""
+    """`write` gets the work of a whole group and returns one result for each, after the commit.
+
+    Like it, `at_end` runs in the writer's own thread.
+    """
 
     def __init__(
         self,
@@ -50,11 +53,13 @@ class GroupCommit(Generic[Work]):
         rows_max: int,
         rows_of: Callable[[Work], int] = lambda work: 1,
         on_failure: Callable[[Work], None] = lambda work: None,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._write = write
         self._rows_max = rows_max
         self._rows_of = rows_of
         self._on_failure = on_failure
+        self._at_end = at_end
         self._queue: deque[Ticket[Work]] = deque()
         self._rows_waiting = 0
         self._wake = threading.Condition()
@@ -104,6 +109,7 @@ class GroupCommit(Generic[Work]):
         while True:
             group = self._next_group()
             if group is None:
+                self._at_end()
                 return
             if group:
                 self._commit(group)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.database import Database, Writer
 from ml_service.adapters.store.group_commit import GroupCommit, Ticket
 from ml_service.adapters.store.journal import Entry, Journal, sameness
 from ml_service.adapters.store.writer import Reported, note_conflict, write_decisions, write_outcomes
@@ -59,11 +59,16 @@ class GroupRecorder:
         on_trouble: Callable[[str], None] = lambda what: None,
     ) -> None:
         self._database = database
+        self._writer = Writer(database)
         self._journal = journal
         self._patience = patience
         self._on_trouble = on_trouble
         self._main: GroupCommit[Records] = GroupCommit(
-            "recorder", self._write_main, rows_max=patience.unrecorded_rows_max, rows_of=len
+            "recorder",
+            self._write_main,
+            rows_max=patience.unrecorded_rows_max,
+            rows_of=len,
+            at_end=self._writer.close,
         )
         self._side: GroupCommit[Records] = GroupCommit(
             "journal", journal.write, rows_max=patience.unrecorded_rows_max, rows_of=len, on_failure=self._set_by
@@ -204,7 +209,7 @@ class GroupRecorder:
         relaxed = not self._patience.decisions_sync_full and not any(
             isinstance(one, Reported) for records in group for one in records[:1]
         )
-        with self._database.write(synced=not relaxed) as connection:
+        with self._writer.write(synced=not relaxed) as connection:
             return write_group(connection, group)
 
     # ---- draining

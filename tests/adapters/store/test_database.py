@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
-from ml_service.adapters.store.database import Database, Pooling
+from ml_service.adapters.store.database import Database, Pooling, Writer
 from ml_service.errors import StoreUnavailable
 from tests.ports import free_port
 
@@ -42,6 +43,52 @@ def test_a_write_that_fails_leaves_nothing(table: Database) -> None:
         write_twice()
 
     assert numbers(table) == []
+
+
+def test_a_writer_goes_on_after_a_failure_and_leaves_nothing_of_it(table: Database) -> None:
+    writer = Writer(table)
+
+    def insert(*given: int) -> None:
+        with writer.write() as connection:
+            for number in given:
+                connection.exec_driver_sql(f"INSERT INTO numbers VALUES ({number})")
+
+    insert(1)
+    with pytest.raises(IntegrityError):
+        insert(2, 1)
+    insert(3)
+    writer.close()
+
+    assert numbers(table) == [1, 3]
+
+
+def test_a_writer_on_sqlite_fetches_its_connection_once(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    fetched = []
+    event.listen(database.engine, "checkout", lambda *given: fetched.append(given))
+    writer = Writer(database)
+
+    for _ in range(3):
+        with writer.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS numbers (n INTEGER)")
+
+    assert len(fetched) == 1
+    writer.close()
+    assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of a pool with a queue
+    database.close()
+
+
+def test_a_writer_outlives_the_server_s_end_of_its_connection(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    writer = Writer(database)
+    with writer.write() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with Database(postgres_url).write() as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+
+    with writer.write() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+    database.close()
 
 
 def test_a_read_on_sqlite_sees_one_moment(tmp_path: Path) -> None:

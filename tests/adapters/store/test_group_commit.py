@@ -256,3 +256,14 @@ def test_closing_writes_what_is_queued_and_takes_nothing_new(start: Start, disk:
 
     assert queued.result == 10
     assert commit.submit(2) is None
+
+
+def test_the_writer_s_own_thread_tidies_up_behind_it() -> None:
+    ended: list[str] = []
+    commit: GroupCommit[int] = GroupCommit(
+        "the writer", list, rows_max=1, at_end=lambda: ended.append(threading.current_thread().name)
+    )
+
+    commit.close(SOON)
+
+    assert ended == ["the writer"]

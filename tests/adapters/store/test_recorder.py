@@ -148,9 +148,9 @@ def test_what_the_wait_for_the_commit_has_used_up_is_not_waited_again(bench: Ben
     write = bench.database.write
 
     @contextmanager
-    def stuck(synced: bool = True) -> Iterator[Connection]:
+    def stuck(synced: bool = True, over: Connection | None = None) -> Iterator[Connection]:
         holding.wait(SOON)
-        with write(synced) as connection:
+        with write(synced, over) as connection:
             yield connection
 
     bench.database.write = stuck  # type: ignore[method-assign]  # the world outside, silent
@@ -183,9 +183,9 @@ def test_after_a_failure_the_database_is_left_alone_for_a_moment(bench: Bench) -
     write = bench.database.write
 
     @contextmanager
-    def counted(synced: bool = True) -> Iterator[Connection]:
+    def counted(synced: bool = True, over: Connection | None = None) -> Iterator[Connection]:
         attempts.append(time.monotonic())
-        with write(synced) as connection:
+        with write(synced, over) as connection:
             yield connection
 
     bench.database.write = counted  # type: ignore[method-assign]  # the world outside, counted
