@@ -1,6 +1,6 @@
 """Everything a decision reads, at one moment. A view never changes; a newer one takes its place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -86,6 +86,12 @@ class View:
         if own is None:
             return default_thresholds(user_id, self.policy, self.settings_hash)
         return bounded(own, self.policy)
+
+    def thresholds_of(self, user_id: str, symbols: Iterable[str]) -> dict[str, Thresholds]:
+        """Of each of the symbols; one that follows the row for all symbols shares its object with the others."""
+        shared = self.thresholds_for(user_id, ANY_SYMBOL)
+        owns = {symbol: self.thresholds.get((user_id, symbol)) for symbol in symbols}
+        return {symbol: shared if own is None else bounded(own, self.policy) for symbol, own in owns.items()}
 
     def champion_for(self, symbol: str, regime: str | None, now_ms: int) -> ModelSet | None:
         """The nearest that has not expired."""

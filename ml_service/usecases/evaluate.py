@@ -87,9 +87,8 @@ class Known(NamedTuple):
 
 def known_of(user_id: str, symbols: Iterable[str], view: View, now_ms: int, serving: Serving) -> dict[str, Known]:
     found = {}
-    for symbol in symbols:
+    for symbol, thresholds in view.thresholds_of(user_id, symbols).items():
         features = view.features_for(symbol, now_ms)
-        thresholds = view.thresholds_for(user_id, symbol)
         found[symbol] = Known(thresholds, features, question(serving, symbol, features, now_ms))
     return found
 

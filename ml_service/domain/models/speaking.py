@@ -55,6 +55,8 @@ def question(serving: Serving, symbol: str, features: FeaturesUsed | None, now_m
 
 def speaker(serving: Serving, symbol: str, regime: str | None, now_ms: int) -> ModelSet | ModelStatus:
     """Where nobody can speak, what hindered the nearest."""
+    if not serving.models and not serving.silent:
+        return "none"
     hindered: ModelStatus | None = None
     for place in fall_back(symbol, regime):
         models = serving.models.get(place)
