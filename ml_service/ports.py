@@ -36,6 +36,7 @@ from ml_service.domain.view import Changes, View
 from ml_service.domain.what_if import KnownResult, OpenSignal
 from ml_service.features.schema import Schema
 
+Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 
 
@@ -349,6 +350,18 @@ class Store(Protocol):
     def begin(self) -> AbstractContextManager[Writing]: ...
     def save_cycles(self, records: Sequence[CycleRecord]) -> None:
         """All of them in one commit. `Overtaken`, and nothing is written, where another was faster with one of them."""
+
+
+def all_of(page: Callable[[Reading, str | None], Page[Item]], store: Store) -> Iterator[Item]:
+    """Page after page from a cursor on, each in a reading of its own: whoever takes them may take their time."""
+    cursor = None
+    while True:
+        with store.read() as reading:
+            found = page(reading, cursor)
+        yield from found.items
+        cursor = found.next_cursor
+        if cursor is None:
+            return
 
 
 @dataclass(frozen=True, slots=True)

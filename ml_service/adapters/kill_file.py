@@ -11,6 +11,7 @@ import orjson
 
 from ml_service.domain.types import Kill
 from ml_service.domain.view import LocalKill
+from ml_service.durable import replace_file
 from ml_service.errors import NotKept
 
 EVERYBODY = "*"
@@ -87,20 +88,3 @@ class LocalKillFile:
 def unreadable_kill(entries: Mapping[str, LocalKill]) -> Kill:
     newest_ms = max(entry.kill.changed_at_ms for entry in entries.values())
     return Kill(EVERYBODY, True, "the kill file could not be read", "this host", newest_ms)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """The old content or the new one, whatever happens in between; durable on return."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    handle = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

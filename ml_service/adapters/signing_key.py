@@ -1,16 +1,13 @@
 """The key that model documents are signed with: given in the environment, else made at the first start."""
 
-import contextlib
-import errno
-import os
 import secrets
 import stat
-import time
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from ml_service.domain.models.signing import SigningKey
+from ml_service.durable import create_file
 from ml_service.errors import FieldError, Misconfigured
 
 FILE = "signing.key"
@@ -40,35 +37,12 @@ def load_signing_key(data_dir: Path, given: SecretStr | None) -> SigningKey:
 
 def make_key(path: Path) -> None:
     """Of processes that start at the same moment, one makes it and the others read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{FILE}.{os.getpid()}.{time.monotonic_ns()}.new")
     try:
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_hex(SECRET_BYTES).encode())
-            file.flush()
-            os.fsync(handle)
-        with contextlib.suppress(FileExistsError):
-            # Unlike a rename, a link never takes the place of a key that is there.
-            os.link(temporary, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         # What it signs is worth nothing once a power cut has taken its name away.
-        sync_folder(path.parent)
+        create_file(path, secrets.token_hex(SECRET_BYTES).encode())
     except OSError as error:
         raise Misconfigured((FieldError(WHERE, f"{path} cannot be written: {error.strerror}"),)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some file systems have nothing to sync there.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(handle)
 
 
 def long_enough(secret: bytes, where: str) -> bytes:

@@ -16,7 +16,7 @@ from ml_service.domain.market.feature_rows import (
     used,
     with_newer,
 )
-from ml_service.domain.models.champions import Unreadable, serving
+from ml_service.domain.models.champions import Unreadable
 from ml_service.domain.models.set_document import SignedSet
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import Signed
@@ -92,10 +92,6 @@ class View:
         shared = self.thresholds_for(user_id, ANY_SYMBOL)
         owns = {symbol: self.thresholds.get((user_id, symbol)) for symbol in symbols}
         return {symbol: shared if own is None else bounded(own, self.policy) for symbol, own in owns.items()}
-
-    def champion_for(self, symbol: str, regime: str | None, now_ms: int) -> ModelSet | None:
-        """The nearest that has not expired."""
-        return serving(self.champions, symbol, regime, now_ms)
 
     def killed(self, user_id: str) -> bool:
         if self.kill_file_unreadable:

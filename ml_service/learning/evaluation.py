@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml_service.domain.market.candles import Floats
 from ml_service.domain.market.settlement import Side
-from ml_service.domain.models.conformal import Kept
+from ml_service.domain.models.conformal import Kept, kept
 from ml_service.domain.models.fitting import on_base
 from ml_service.domain.models.metrics import (
     Confusion,
@@ -187,16 +187,9 @@ def side_worth(stretches: Sequence[Stretch], side: Side, overlap: int, seed: int
         calibration_error=calibration_error(chances, truth),
         calibration_error_by_luck=error_by_luck(chances, overlap, seed),
         reliability=reliability(chances, truth),
-        answers=answers_kept(least, chances, truth),
+        answers=kept(least, chances, truth),
         thresholds=tuple(confusion(chances, truth, float(at)) for at in thresholds(chances)),
     )
-
-
-def answers_kept(least: Floats, chances: Floats, truth: Truths) -> Kept:
-    """Each row by the rule that its own fold had."""
-    may, may_not = chances >= least, 1.0 - chances >= least
-    covered = np.where(truth, may, may_not)
-    return Kept(float(covered.mean()), float((may != may_not).mean()), truth.size)
 
 
 def thresholds(chances: Floats) -> Floats:

@@ -63,7 +63,7 @@ def search(dataset: Dataset, plan: Plan, trainer: Trainer, trials: int, study: o
             # Parameters that do not go together, each within its own range.
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
     told(trainer.name, trials - 1, 1.0)
-    return found_in(study, trainer)
+    return found_in(study)
 
 
 def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -75,7 +75,7 @@ def asked(study: optuna.Study, distributions: dict[str, BaseDistribution], given
     return study.ask(distributions)
 
 
-def found_in(study: optuna.Study, trainer: Trainer) -> Found:
+def found_in(study: optuna.Study) -> Found:
     done = finished(study)
     own, best = done[0], study.best_trial
     return Found(

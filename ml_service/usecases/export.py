@@ -3,19 +3,16 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import TypeVar
 
 from ml_service.domain.exports import TABLES, Kind
 from ml_service.domain.exports.performance import Standing, ToldDay, after
 from ml_service.domain.exports.table import Row
 from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.performance.tally import tallied
-from ml_service.ports import ExportFiles, Page, Period, Reading, Store
+from ml_service.ports import ExportFiles, Period, Reading, Store, all_of
 
 RECORDS_AT_ONCE = 100
 DAYS_AT_ONCE = 7
-
-Record = TypeVar("Record")
 
 
 def export(kind: Kind, user_id: str, period: Period, *, store: Store) -> Iterator[Row]:
@@ -65,24 +62,13 @@ def state_of(kind: Kind, user_id: str, period: Period, reading: Reading) -> obje
 def records(kind: Kind, user_id: str, period: Period, store: Store) -> Iterator[object]:
     match kind:
         case "decisions":
-            return portions(lambda r, cursor: r.decisions_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
+            return all_of(lambda r, cursor: r.decisions_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
         case "outcomes":
-            return portions(lambda r, cursor: r.outcomes_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
+            return all_of(lambda r, cursor: r.outcomes_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
         case "adaptations":
-            return portions(lambda r, cursor: r.adaptations_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
+            return all_of(lambda r, cursor: r.adaptations_in_order(user_id, period, cursor, RECORDS_AT_ONCE), store)
         case "performance":
             return days(user_id, period, store)
-
-
-def portions(page: Callable[[Reading, str | None], Page[Record]], store: Store) -> Iterator[Record]:
-    cursor = None
-    while True:
-        with store.read() as reading:
-            found = page(reading, cursor)
-        yield from found.items
-        cursor = found.next_cursor
-        if cursor is None:
-            return
 
 
 def days(user_id: str, period: Period, store: Store) -> Iterator[ToldDay]:

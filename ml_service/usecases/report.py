@@ -1,8 +1,7 @@
 """Gather what a report tells: read in portions, then handed to the rules."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.outcomes import OutcomeWithMarks, StoredOutcome
@@ -15,14 +14,12 @@ from ml_service.domain.report.steps import lines
 from ml_service.domain.thresholds import bounded
 from ml_service.domain.types import ANY_SYMBOL, GatePolicy, Thresholds
 from ml_service.domain.view import default_thresholds
-from ml_service.ports import Page, Period, Reading, Store
+from ml_service.ports import Period, Reading, Store, all_of
 
 ROWS_AT_ONCE = 500
 SCOPES_MAX = 6
 """More lines than that in one chart cannot be told apart."""
 QUARANTINED_MAX = 50
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ def report(user_id: str, symbol: str | None, since_ms: int, until_ms: int, *, ru
     outcomes = gathered(user_id, Period(symbol, since_ms, until_ms), store)
     with store.read() as reading:
         revisions = revisions_between(reading, user_id, symbol, since_ms, until_ms)
-        scopes = scopes_of(reading, user_id, symbol, revisions)
+        scopes = scopes_of(symbol, revisions)
         shown = scopes[:SCOPES_MAX]
         before = {scope: thresholds_then(reading, user_id, scope, since_ms, rules) for scope in shown}
         frozen = {
@@ -119,17 +116,6 @@ def known_signal(told: OutcomeWithMarks) -> KnownSignal | None:
     return KnownSignal(stored.effective_at_ms, outcome.symbol, lesson.values, lesson.taken, outcome.accepted, r)
 
 
-def all_of(page: Callable[[Reading, str | None], Page[Item]], store: Store) -> Iterator[Item]:
-    cursor = None
-    while True:
-        with store.read() as reading:
-            found = page(reading, cursor)
-        yield from found.items
-        cursor = found.next_cursor
-        if cursor is None:
-            return
-
-
 # ---- thresholds
 
 
@@ -149,7 +135,7 @@ def revisions_between(
     return sorted(wanted, key=lambda one: (one.changed_at_ms, one.symbol, one.revision))
 
 
-def scopes_of(reading: Reading, user_id: str, symbol: str | None, revisions: Sequence[Thresholds]) -> list[str]:
+def scopes_of(symbol: str | None, revisions: Sequence[Thresholds]) -> list[str]:
     """All symbols first, then those that moved most."""
     if symbol is not None:
         return list(dict.fromkeys((ANY_SYMBOL, symbol)))

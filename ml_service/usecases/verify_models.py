@@ -7,7 +7,7 @@ from ml_service.domain.models.model_document import verify_model
 from ml_service.domain.models.record import ModelRecord, SetRecord
 from ml_service.domain.models.signing import SigningKey
 from ml_service.errors import ModelRefused
-from ml_service.ports import ModelFilter, Shelf, Store
+from ml_service.ports import ModelFilter, Shelf, Store, all_of
 
 AT_ONCE = 200
 EVERYTHING = ModelFilter()
@@ -22,36 +22,14 @@ class Checked:
 
 def verify_models(*, store: Store, shelf: Shelf, key: SigningKey) -> Iterator[Checked]:
     """Every model that has files, and every set; newest first."""
-    for model_id in model_ids(store):
+    for one in all_of(lambda reading, cursor: reading.models(EVERYTHING, cursor, AT_ONCE), store):
         with store.read() as reading:
-            model = reading.model(model_id)
+            model = reading.model(one.model_id)
         assert model is not None, "rows of models are never deleted"
         if model.manifest is not None:
-            yield Checked("model", model_id, objection_to_model(model, shelf, key))
-    for record in sets(store):
+            yield Checked("model", one.model_id, objection_to_model(model, shelf, key))
+    for record in all_of(lambda reading, cursor: reading.model_sets(None, cursor, AT_ONCE), store):
         yield Checked("set", record.set_id, objection_to_set(record, shelf, key))
-
-
-def model_ids(store: Store) -> Iterator[str]:
-    cursor: str | None = None
-    while True:
-        with store.read() as reading:
-            page = reading.models(EVERYTHING, cursor, AT_ONCE)
-        yield from (model.model_id for model in page.items)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def sets(store: Store) -> Iterator[SetRecord]:
-    cursor: str | None = None
-    while True:
-        with store.read() as reading:
-            page = reading.model_sets(None, cursor, AT_ONCE)
-        yield from page.items
-        cursor = page.next_cursor
-        if cursor is None:
-            return
 
 
 def objection_to_model(model: ModelRecord, shelf: Shelf, key: SigningKey) -> str | None:

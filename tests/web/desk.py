@@ -18,20 +18,12 @@ from ml_service.adapters.telemetry.logs import LineWriter
 from ml_service.settings import load_settings
 from ml_service.web.factory import create_app
 from ml_service.web.wiring import WebProcess
+from tests.service import SIGNAL as SIGNAL
 
 ADMIN_KEY = "an-admin-key-for-tests"
 ADMIN = {"X-Admin-Key": ADMIN_KEY}
 USERS = (f"user-{number}" for number in itertools.count())
 PROBLEM_FIELDS = {"success", "error", "type", "title", "status", "detail", "code", "retryable", "errors"}
-
-SIGNAL: dict[str, Any] = {
-    "symbol": "BTCUSDT",
-    "action": "BUY",
-    "confidence": 0.85,
-    "rsi": 55,
-    "change_percent": 2.5,
-    "volume": 2e9,
-}
 
 
 class Lines(logging.Handler):

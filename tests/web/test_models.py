@@ -11,7 +11,7 @@ from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.domain.models.slots import Place
 from ml_service.domain.types import Forecast, MemberFigure
 from ml_service.web.wire import iso
-from tests.builders import NOW_MS, outcome, taken
+from tests.builders import outcome, taken
 from tests.learning.members import set_graph
 from tests.models import Registry, finished
 from tests.web.desk import ADMIN, Desk
@@ -34,6 +34,12 @@ def registered(registry: Registry, name: str, place: dict[str, str], *types: str
     own = Place(**place)
     models = [finished(f"{name} {own.symbol}", kind, own) for kind in types or ("xgboost", "logistic")]
     return registry.register(f"{name} {own.symbol}", *models, place=own, **fields).set_id
+
+
+def champion_of(desk: Desk, place: dict[str, str]) -> str | None:
+    """As requests see it."""
+    found = desk.process.parts.snapshot.view().champions.get(Place(**place))
+    return found.set_id if found is not None else None
 
 
 def test_models_are_listed_newest_first_and_narrowed(desk: Desk, registry: Registry, user: str) -> None:
@@ -78,12 +84,11 @@ def test_a_promotion_serves_at_once_and_a_rollback_brings_the_former_back(
 
     desk.admin("POST", f"{ROOT}/models/promote", {"set_id": first})
     promoted = desk.admin("POST", f"{ROOT}/models/promote", {"model_type": "logistic", **place})
-    in_view = desk.process.parts.snapshot.view().champion_for(place["symbol"], "volatile", registry.now_ms)
+    in_view = champion_of(desk, place)
     back = [desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": second}) for _ in range(2)]
 
     assert (promoted["set_id"], promoted["changed"], promoted["set"]["version"]) == (second, True, 2)
-    assert in_view is not None
-    assert in_view.set_id == second
+    assert in_view == second
     assert [(one["set_id"], one["step"], one["changed"]) for one in back] == [
         (first, "rolled_back", True),
         (first, "rolled_back", False),
@@ -109,7 +114,7 @@ def test_a_first_champion_is_rolled_back_to_nobody(desk: Desk, registry: Registr
         (None, None, "rolled_back", True),
         (None, None, "rolled_back", False),
     ]
-    assert desk.process.parts.snapshot.view().champion_for(place["symbol"], None, registry.now_ms) is None
+    assert champion_of(desk, place) is None
     assert [one for one in desk.data("GET", f"{ROOT}/champions")["items"] if one["symbol"] == place["symbol"]] == []
     history = desk.data("GET", f"{ROOT}/champions/history?symbol={place['symbol']}")["items"]
     assert [one["set_id"] for one in history] == [None, set_id]
@@ -260,10 +265,7 @@ def test_a_damaged_candidate_is_refused_and_the_champion_stays(desk: Desk, regis
 
     assert refused["code"] == "model_refused"
     assert graph in refused["error"]
-    view = desk.process.parts.snapshot.view()
-    served = view.champion_for(place["symbol"], None, NOW_MS)
-    assert served is not None
-    assert served.set_id == first
+    assert champion_of(desk, place) == first
 
 
 def test_a_set_whose_graph_does_not_run_is_not_promoted(desk: Desk, registry: Registry, user: str) -> None:
@@ -294,9 +296,7 @@ def test_a_set_whose_graph_is_too_slow_is_not_promoted(desk: Desk, registry: Reg
 
     assert refused["code"] == "too_slow"
     assert "expected a graph that takes at most 0.0001 ms a row" in refused["error"]
-    served = process.parts.snapshot.view().champion_for(place["symbol"], None, NOW_MS)
-    assert served is not None
-    assert served.set_id == first
+    assert champion_of(desk, place) == first
 
 
 def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from ml_service.adapters.inference.champions import Champion, Champions, Files
 from ml_service.adapters.inference.graph import OnnxGraph, figures_of, open_graph
-from ml_service.adapters.inference.windows import Windows
+from ml_service.adapters.inference.windows import Past, Windows
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.signing import SigningKey
 from ml_service.domain.models.speaking import SLOWEST_MS, Figures, Question, Serving
 from ml_service.domain.types import ModelStatus
 from ml_service.domain.view import View
 from ml_service.errors import Unavailable
-from ml_service.ports import Market
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class LiveForecaster:
         view: Callable[[], View],
         files: Files,
         key: SigningKey,
-        market: Market,
+        market: Past,
         alert: Callable[[str], None],
         ran: Callable[[float], None] = lambda seconds: None,
         opening: Callable[[bytes], OnnxGraph] = open_graph,

@@ -1,6 +1,7 @@
 """The last rows of every stream, in memory before a decision asks for them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +12,18 @@ from ml_service.domain.market.intervals import INTERVALS
 from ml_service.domain.market.row_windows import Window, moved_on
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import EVERY
-from ml_service.ports import Market
 
 Rows = Mapping[Stream, Sequence[FeatureRow]]
+
+
+class Past(Protocol):
+    def window(self, row: FeatureRow, count: int) -> Window: ...
 
 
 class Windows:
     """Read from the market's store by one thread; requests take what is there."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Past) -> None:
         self._market = market
         self._known: Mapping[str, Window] = {}
         """By the row they end with."""

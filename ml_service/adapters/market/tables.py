@@ -27,7 +27,6 @@ BYTES_AT_ONCE = 4 << 20
 ROWS_AT_ONCE = 16_384
 BINARY_BYTES_MAX = 2 << 30
 """Once unpacked: twenty million bars with all their columns, which are forty years of minutes."""
-ARROW_MAGIC = b"ARROW1"
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     TIME: (

@@ -1,14 +1,13 @@
 """The shelf: model files in a folder, written once, named by the hash of their content, checked at every reading."""
 
-import errno
 import hashlib
 import os
 import re
 import stat
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from ml_service.durable import ENDING, replace_file, sync_folder
 from ml_service.errors import ModelRefused, NotKept
 
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -30,7 +29,10 @@ class FolderShelf:
         path = self._path(sha256)
         try:
             if not self._used_again(sha256):
-                write_whole(path, content)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, content)
+                # Its folder may be as new as the file.
+                sync_folder(self._folder)
         except OSError as error:
             raise NotKept(f"the shelf could not take a file of {len(content)} bytes: {error.strerror}") from error
         self.read(sha256)
@@ -81,7 +83,7 @@ class FolderShelf:
                 continue
             if old and NAME.fullmatch(path.name):
                 yield path.name
-            elif old and path.suffix == ".new":
+            elif old and path.suffix == ENDING:
                 # Whoever wrote it was killed.
                 path.unlink(missing_ok=True)
 
@@ -103,33 +105,3 @@ def refuse_pickle(content: bytes) -> None:
     begins = content[:3]
     if len(begins) == 3 and begins[0] == PICKLE_OPENS and begins[1] in PICKLE_PROTOCOLS and begins[2] != 0:
         raise ModelRefused("expected a model file, found a pickle")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """All of it or nothing; durable on return."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{uuid.uuid4().hex}.new")
-    try:
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    for folder in (path.parent, path.parent.parent):
-        sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some file systems have nothing to sync there.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(handle)

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 from ml_service.domain.adaptation.library import STAND_ASIDE
 from ml_service.domain.adaptation.utility import Utility
 from ml_service.domain.performance.score import SCORE_WEIGHTS
-
-PresetName = Literal["cautious", "balanced", "eager"]
 
 
 @dataclass(frozen=True, slots=True)

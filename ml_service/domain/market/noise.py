@@ -82,9 +82,6 @@ class NoiseReport:
     def count(self) -> int:
         return self.rows - int(np.count_nonzero(self.keep))
 
-    def reasons_at(self, place: int) -> tuple[Reason, ...]:
-        return tuple(one.reason for one in self.dropped if place in one.places)
-
 
 def noise(candles: Candles, interval_ms: int, policy: NoisePolicy | None = None) -> NoiseReport:
     """Bars in order, each once. Never for a live bar: whether a spike reverts is known only after it."""

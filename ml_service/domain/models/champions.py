@@ -1,11 +1,9 @@
 """Champions: which set serves a place, since when, and which one it would fall back on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ml_service.domain.models.sets import ModelSet
-from ml_service.domain.models.slots import Place, fall_back
+from ml_service.domain.models.slots import Place
 
 Step = Literal["promoted", "rolled_back"]
 
@@ -77,12 +75,3 @@ def after_rollback(head: Reign, restored: Reign | None, at_ms: int, actor: str, 
 def not_before(head: Reign | None, at_ms: int) -> int:
     """A clock that was set back must not put a later entry before an earlier one."""
     return max(at_ms, head.since_ms) if head is not None else at_ms
-
-
-def serving(champions: Mapping[Place, ModelSet], symbol: str, regime: str | None, now_ms: int) -> ModelSet | None:
-    """The nearest that has not expired."""
-    for place in fall_back(symbol, regime):
-        models = champions.get(place)
-        if models is not None and (models.expires_at_ms is None or now_ms < models.expires_at_ms):
-            return models
-    return None

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 MISS = 0.1
 """In so many cases may the outcome lie outside the answer."""
 
@@ -17,10 +19,6 @@ class Conformal:
 
     least: float
     miss: float = MISS
-
-    def leaves_open(self, chance: float) -> tuple[bool, bool]:
-        """Whether it may come true, and whether it may not. Both: the model does not know, and says so."""
-        return chance >= self.least, 1.0 - chance >= self.least
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Kept:
     rows: int
 
 
-def conformal(chances: NDArray[np.float64], came_true: NDArray[np.bool_], miss: float = MISS) -> Conformal:
+def conformal(chances: Floats, came_true: NDArray[np.bool_], miss: float = MISS) -> Conformal:
     """With the correction for a finite number of rows; it holds for rows that could be exchanged, so overlapping labels
     and a changing market take something from it."""
     told = np.sort(np.where(came_true, chances, 1.0 - chances))
@@ -41,7 +39,8 @@ def conformal(chances: NDArray[np.float64], came_true: NDArray[np.bool_], miss: 
     return Conformal(float(told[place]) if place >= 0 else 0.0, miss)
 
 
-def kept(rule: Conformal, chances: NDArray[np.float64], came_true: NDArray[np.bool_]) -> Kept:
-    may, may_not = chances >= rule.least, 1.0 - chances >= rule.least
+def kept(least: Floats | float, chances: Floats, came_true: NDArray[np.bool_]) -> Kept:
+    """By one rule, or each row by its own. What may both come true and not: the model does not know, and says so."""
+    may, may_not = chances >= least, 1.0 - chances >= least
     covered = np.where(came_true, may, may_not)
     return Kept(float(covered.mean()), float((may != may_not).mean()), chances.size)

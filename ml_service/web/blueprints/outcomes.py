@@ -48,7 +48,7 @@ def post_outcomes(user_id: str) -> Response:
         raise InvalidInput.at("body", "expected a JSON object or array")
     if "outcomes" in body:
         return ok(report_list(user_id, checked(OutcomesBody, body).outcomes))
-    receipt = report(user_id, [outcome_from(user_id, body)])[0]
+    receipt = report([outcome_from(user_id, body)])[0]
     current().log.update(symbol=receipt.stored.outcome.symbol, outcome=receipt.status, stored=receipt.kept)
     if receipt.refused is not None:
         raise Conflict(f"the correction was not taken: {receipt.refused}", "correction_conflict")
@@ -78,7 +78,7 @@ def report_list(user_id: str, items: list[Any]) -> dict[str, Any]:
                     "errors": [{"path": one.path, "message": one.message} for one in error.errors],
                 }
             )
-    receipts = iter(report(user_id, right) if right else ())
+    receipts = iter(report(right) if right else ())
     current().log["outcomes"] = len(items)
     return {
         "user_id": user_id,
@@ -90,7 +90,7 @@ def report_list(user_id: str, items: list[Any]) -> dict[str, Any]:
     }
 
 
-def report(user_id: str, given: list[Outcome]) -> list[Receipt]:
+def report(given: list[Outcome]) -> list[Receipt]:
     use = parts()
     receipts = report_outcomes(given, recorder=use.recorder, now_ms=current().now_ms)
     for receipt in receipts:

@@ -48,7 +48,6 @@ def test_bars_without_trade_are_dropped() -> None:
     report = noise(with_bar(usual(), AT, volume=0.0), HOUR_MS)
 
     assert dropped(report) == {"zero_volume": [AT]}
-    assert report.reasons_at(AT) == ("zero_volume",)
     assert report.dropped[1].opened_at_ms.tolist() == [usual().opened_at_ms[AT]]
     assert np.flatnonzero(~report.keep).tolist() == [AT]
 

@@ -1,9 +1,8 @@
 """Who serves a place, and whom a rollback brings back."""
 
-from ml_service.domain.models.champions import Reign, after_promotion, after_rollback, serving
-from ml_service.domain.models.slots import Place
+from ml_service.domain.models.champions import Reign, after_promotion, after_rollback
 from tests.builders import NOW_MS
-from tests.models import PLACE, model_set
+from tests.models import PLACE
 
 
 def promoted(head: Reign | None, set_id: str, at_ms: int = NOW_MS) -> Reign:
@@ -39,26 +38,3 @@ def test_a_clock_that_was_set_back_leaves_the_order_of_history() -> None:
     first = promoted(None, "a", NOW_MS)
 
     assert promoted(first, "b", NOW_MS - 5_000).since_ms == NOW_MS
-
-
-def test_the_nearest_place_whose_champion_has_not_expired_serves() -> None:
-    near, symbol, everywhere = Place("BTCUSDT", "volatile"), Place("BTCUSDT"), Place()
-    champions = {
-        place: model_set(set_id, place=place, expires_at_ms=expires)
-        for place, set_id, expires in (
-            (near, "near", NOW_MS + 10),
-            (symbol, "symbol", NOW_MS + 20),
-            (everywhere, "everywhere", None),
-        )
-    }
-
-    def served(symbol: str, regime: str | None, now_ms: int) -> str | None:
-        models = serving(champions, symbol, regime, now_ms)
-        return models.set_id if models is not None else None
-
-    assert served("BTCUSDT", "volatile", NOW_MS) == "near"
-    assert served("BTCUSDT", "volatile", NOW_MS + 10) == "symbol"
-    assert served("BTCUSDT", "sideways", NOW_MS) == "symbol"
-    assert served("BTCUSDT", None, NOW_MS + 20) == "everywhere"
-    assert served("ETHUSDT", "volatile", NOW_MS) == "everywhere"
-    assert serving({}, "BTCUSDT", "volatile", NOW_MS) is None
