@@ -47,7 +47,7 @@ def train(
     horizon: Annotated[int | None, typer.Option(help="In bars; as settled signals, if left out.", min=1)] = None,
     label: Annotated[LabelKind, typer.Option(help="What is learned to be told.")] = LabelKind.DIRECTION,
     barrier: Annotated[float, typer.Option(help="Of triple_barrier: in usual moves.", min=0.1, max=10)] = 1.0,
-    days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1)] = 365.0,
+    days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1, max=DAYS_MAX)] = 365.0,
     regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
     folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
     embargo: Annotated[

@@ -328,7 +328,13 @@ def test_without_decisions_nothing_can_be_learned_from_them(typed: Type) -> None
 @pytest.mark.usefixtures("taken")
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--embargo", "-1"), ("--seed", "5000000000"), ("--expires-days", "0"), ("--expires-days", "nan")],
+    [
+        ("--embargo", "-1"),
+        ("--seed", "5000000000"),
+        ("--expires-days", "0"),
+        ("--expires-days", "nan"),
+        ("--days", "inf"),
+    ],
 )
 def test_an_option_out_of_its_range_is_refused_before_anything_is_fitted(typed: Type, option: str, value: str) -> None:
     ended = typed(*WORDS, f"{option}={value}")
