@@ -546,6 +546,13 @@ class Shelf(Protocol):
         """The SHA-256 of every file that was put there before that moment."""
 
 
+class Trainings(Protocol):
+    """Those that run on this host."""
+
+    def killed(self) -> Iterator[Mapping[str, str]]:
+        """The rows of each that ended without a word, by type of model; it is forgotten once the next is asked for."""
+
+
 class Graph(Protocol):
     """An ONNX file, opened."""
 

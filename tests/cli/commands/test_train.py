@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ml_service.adapters.inference.graph import open_graph
+from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.cli.training import run as runs
 from ml_service.cli.wiring import open_market, open_models, open_store
 from ml_service.domain.market.candles import Stream
@@ -276,6 +277,23 @@ def test_the_row_of_a_killed_training_is_taken_over_by_the_next_run_of_the_same(
         (other.model_id, "TRAINING"),
         (killed.model_id, "SHADOW"),
     ]
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_run_is_held_while_it_lasts_and_forgotten_in_the_end(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs_here = TrainingRuns(load_settings().data_dir / "training")
+    held: list[int] = []
+
+    def look() -> None:
+        held.append(len(list((load_settings().data_dir / "training").glob("*.run"))))
+        assert list(runs_here.killed()) == []
+
+    for trouble in (look, hopeless):
+        training_with(monkeypatch, trouble)
+        typed(*WORDS, "--seed", str(len(held)))
+
+    assert set(held) == {1}
+    assert not list((load_settings().data_dir / "training").glob("*.run"))
 
 
 @pytest.mark.usefixtures("taken")
