@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,15 @@ def test_the_set_is_registered_and_its_graph_says_what_its_members_say(typed: Ty
     assert told[0]["set_id"] == told[1]["set_id"]
     assert (model.slot.model_type, model.status) == ("logistic", "SHADOW")
     assert graph.run(rows)["rises"].shape == (3, 1)
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_set_tells_until_when_it_may_serve_also_where_it_was_there_already(typed: Type) -> None:
+    first, again = (typed(*WORDS, "--expires-days", days).out.splitlines()[-1] for days in ("10", "20"))
+
+    _, _, until = first.partition("; it serves once promoted, until ")
+    assert again == first
+    assert datetime.fromisoformat(until) - datetime.now(UTC) < timedelta(days=10)
 
 
 @pytest.mark.usefixtures("taken")
