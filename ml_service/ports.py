@@ -189,7 +189,7 @@ class Reading(Protocol):
         """Newest first."""
 
     def newest_candidate(self, place: Place, model_type: str) -> SetRecord | None:
-        """The newest set of a place in which a model of that type waits as a shadow."""
+        """The newest set of a place in which a model of that type waits as a shadow, and no other is retired."""
 
     def sets_to_archive(self, model_id: str) -> list[SetRecord]:
         """Those that name it and have their graph still."""
