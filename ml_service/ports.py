@@ -190,7 +190,7 @@ class Reading(Protocol):
         """Newest first."""
 
     def newest_candidate(self, place: Place, model_type: str) -> SetRecord | None:
-        """The newest set of a place in which a model of that type waits as a shadow."""
+        """The newest set of a place in which a model of that type waits as a shadow, and no other is retired."""
 
     def sets_to_archive(self, model_id: str) -> list[SetRecord]:
         """Those that name it and have their graph still."""
@@ -557,6 +557,13 @@ class Shelf(Protocol):
     def drop(self, sha256: str) -> None: ...
     def stored(self, before_ms: int) -> Iterable[str]:
         """The SHA-256 of every file that was put there before that moment."""
+
+
+class Trainings(Protocol):
+    """Those that run on this host."""
+
+    def killed(self) -> Iterator[Mapping[str, str]]:
+        """The rows of each that ended without a word, by type of model; it is forgotten once the next is asked for."""
 
 
 class Graph(Protocol):

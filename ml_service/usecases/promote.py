@@ -75,7 +75,7 @@ def promote(
 
 
 def newest_candidate(place: Place, model_type: str, *, store: Store) -> SetRecord:
-    """The newest set of a place in which a model of that type waits as a shadow."""
+    """The newest set of a place in which a model of that type waits as a shadow, and no other is retired."""
     with store.read() as reading:
         record = reading.newest_candidate(place, model_type)
     if record is None:

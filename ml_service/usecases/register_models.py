@@ -112,8 +112,8 @@ def register_models(
     entropy: Entropy,
     begun: Mapping[Slot, str] | None = None,
 ) -> SetRecord:
-    """The set. The same artefacts once more are the set that is there already. `begun` names the rows that
-    `begin_training` made."""
+    """The set. The same artefacts once more are the set that is there already, while that may serve. `begun` names the
+    rows that `begin_training` made."""
     for model in finished.models:
         if model.slot[1:] != finished.place:
             raise InvalidInput.at("models", f"expected models of {finished.place}, found one of {model.slot}")
@@ -166,7 +166,8 @@ def written(
         # It was given up meanwhile, or another training of the same was faster.
         under_way = None
     standing = tx.model_by_files(finished.slot, native.sha256, onnx.sha256)
-    if standing is not None:
+    # One that has expired never serves again, whatever made the same files: this one begins anew.
+    if standing is not None and not standing.has_expired(now_ms):
         if under_way is not None:
             tx.update_model(moved(under_way, "FAILED", now_ms, f"came to the same as {standing.model_id}"))
         return standing, False

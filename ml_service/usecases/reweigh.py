@@ -38,6 +38,9 @@ def reweigh(
             raise NotFound(f"no set {set_id!r}")
         if record.archived_at_ms is not None:
             raise NotFound(f"the models of set {set_id} are no longer kept")
+        if record.has_expired(now_ms):
+            # Another set of the same models would be as old.
+            raise Conflict(f"set {set_id} has expired", "expired")
         models = verified_set(record.opened().signed, key, SCHEMA.hash)
         line = descent(record, reading)
         since_ms = int(provenance_of(record.signed).get(NAME, {}).get("until_ms", line[-1].created_at_ms))

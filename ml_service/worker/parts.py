@@ -4,7 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ml_service.domain.models.signing import SigningKey
-from ml_service.ports import ExportFiles, Market, Notifier, Outbox, Recorder, Retention, Shelf, Store, TradesTable
+from ml_service.ports import (
+    ExportFiles,
+    Market,
+    Notifier,
+    Outbox,
+    Recorder,
+    Retention,
+    Shelf,
+    Store,
+    TradesTable,
+    Trainings,
+)
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
 from ml_service.usecases.settle_signals import Rules as SettlementRules
@@ -28,6 +39,7 @@ class Parts:
     shelf: Shelf
     signing_key: SigningKey
     retired_files_days: int
+    trainings: Trainings
     settlement: SettlementRules
     settles_by_itself: bool
     """Whether what nobody reported is worked out; what was already gives way to a report in any case."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from ml_service.errors import Unavailable
+from ml_service.usecases.end_trainings import end_killed_trainings
 from ml_service.usecases.import_trades import import_trades
 from ml_service.usecases.jobs import open_job
 from ml_service.usecases.match_outcomes import match_outcomes
@@ -97,6 +98,12 @@ def tidy_old_models(parts: Parts) -> None:
         logger.info("models: %s", asdict(done))
 
 
+def tell_of_killed_trainings(parts: Parts) -> None:
+    ended = end_killed_trainings(now_ms=parts.now_ms(), store=parts.store, trainings=parts.trainings)
+    if ended:
+        logger.warning("trainings: %d models were given up, for their process was killed", ended)
+
+
 def tidy(parts: Parts) -> None:
     parts.tidy(parts.now_ms())
 
@@ -115,6 +122,7 @@ def tasks(parts: Parts) -> tuple[Task, ...]:
         Task("prune", 300.0, prune_old_rows),
         Task("exports", 3_600.0, drop_old_exports),
         Task("models", 3_600.0, tidy_old_models),
+        Task("trainings", 60.0, tell_of_killed_trainings),
     )
 
 

@@ -21,6 +21,7 @@ from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.sql import Committed, SqlStore
 from ml_service.adapters.telemetry import logs
 from ml_service.adapters.trades_table import SqlTradesTable
+from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.domain.market.settlement import Costs
 from ml_service.settings import Settings
 from ml_service.usecases.adapt import Rules
@@ -102,6 +103,7 @@ def open_process(settings: Settings, stopping: Stop) -> WorkerProcess:
         shelf=FolderShelf(settings.data_dir / "shelf", settings.models.file_bytes_max),
         signing_key=load_signing_key(settings.data_dir, settings.security.signing_key),
         retired_files_days=settings.models.retired_files_days,
+        trainings=TrainingRuns(settings.data_dir / "training"),
         settlement=settlement_rules(settings),
         settles_by_itself=settings.settlement.enabled,
         now_ms=lambda: simulated_ms() or time.time_ns() // 1_000_000,

@@ -23,6 +23,7 @@ METRICS = {
     "ml_records_total": {"kept"},
     "ml_journal_rows": set(),
     "ml_snapshot_age_seconds": set(),
+    "ml_champions_refused": set(),
     "ml_shed_total": {"lane"},
     "ml_alerts_total": {"severity"},
 }

@@ -122,6 +122,7 @@ ROUTES = (
     Route("POST", "/api/v1/learning/models/rollback", "admin", body={}),
     Route("GET", "/api/v1/learning/sets", "service"),
     Route("GET", "/api/v1/learning/sets/{set_id}", "service"),
+    Route("POST", "/api/v1/learning/sets/{set_id}/reweigh", "admin", body={}),
     Route("GET", "/api/v1/learning/champions", "service"),
     Route("GET", "/api/v1/learning/champions/history", "service"),
     Route("GET", "/api/v1/learning/performance/{id}", "service"),

@@ -250,6 +250,14 @@ def test_the_newest_set_with_a_waiting_model_of_a_type_is_found(registry: Regist
         newest_candidate(Place(), "logistic", store=registry.store)
 
 
+def test_a_set_with_a_retired_member_is_no_candidate(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    bad = second.opened().models.members[1].model_id
+    retire(bad, reason="no use", actor="tester", now_ms=registry.now_ms, store=registry.store)
+
+    assert newest_candidate(PLACE, "xgboost", store=registry.store) == first
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def shared_store(request: pytest.FixtureRequest, embedded: Database) -> Iterator[SqlStore]:
     if request.param == "sqlite":

@@ -66,6 +66,20 @@ def test_the_same_artefacts_once_more_are_the_set_that_is_there(registry: Regist
     assert len(audited(registry.store, "model.registered")) == 1
 
 
+def test_the_same_artefacts_serve_on_after_the_former_have_expired(registry: Registry) -> None:
+    first = registry.register("first", expires_at_ms=NOW_MS + 10_000)
+    registry.promote(first.set_id)
+    registry.now_ms = NOW_MS + 10_000
+
+    again = registry.register("first", expires_at_ms=NOW_MS + 10**9)
+    _, changed = registry.promote(again.set_id)
+
+    assert changed
+    assert again.expires_at_ms == NOW_MS + 10**9
+    assert registry.statuses(first) == {"xgboost": "RETIRED", "logistic": "RETIRED"}
+    assert registry.statuses(again) == {"xgboost": "ACTIVE", "logistic": "ACTIVE"}
+
+
 def test_another_mixture_of_the_same_models_is_another_set(registry: Registry) -> None:
     first = registry.register("first")
     other = registry.register("first", weights={"*": (0.75, 0.25)})

@@ -104,3 +104,12 @@ def test_a_set_whose_models_were_replaced_is_not_weighed_anew(
 
     with pytest.raises(Conflict, match="is RETIRED: expected SHADOW or ACTIVE"):
         ask(registry, trained.set_id)
+
+
+def test_a_set_that_has_expired_is_not_weighed_anew(embedded: Database, registry: Registry) -> None:
+    names = [one.model_type for one in (GOOD, USELESS, INVERTED)]
+    old = registry.register("old", *(finished("old", name) for name in names), expires_at_ms=NOW_MS + 5_000 * HOUR_MS)
+    speak(embedded, old.set_id, 300)
+
+    with pytest.raises(Conflict, match="has expired"):
+        ask(registry, old.set_id)

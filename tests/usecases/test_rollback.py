@@ -8,9 +8,11 @@ import pytest
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.sets import ModelSet
 from ml_service.domain.models.slots import Place
+from ml_service.domain.outcomes import DAY_MS
 from ml_service.domain.view import Changes, View, changed
 from ml_service.errors import Conflict, ModelRefused, NotFound
 from ml_service.ports import Shelf
+from ml_service.usecases.tidy_models import tidy_models
 from ml_service.usecases.who_served import who_served
 from tests.builders import HASH, policy
 from tests.learning.members import set_graph
@@ -182,6 +184,22 @@ def test_one_that_is_too_old_gone_or_does_not_run_is_passed_over_too(registry: R
     ]
     # What is merely old is no reason to wake anybody.
     assert {one["set_id"] for one in published(registry.store, "model.refused")} == {gone.set_id, second.set_id}
+
+
+def test_one_that_was_put_away_is_passed_over_also_where_its_files_came_back(
+    registry: Registry, tmp_path: Path
+) -> None:
+    first, second, _ = three(registry)
+    registry.now_ms += 181 * DAY_MS
+    tidy_models(180 * DAY_MS, now_ms=registry.now_ms, store=registry.store, shelf=registry.shelf)
+    registry.register("first")
+    spoil(tmp_path, second)
+
+    with pytest.raises(Conflict, match=f"set {first.set_id}: the files of set {first.set_id} are no longer kept"):
+        registry.roll_back()
+
+    # It was put away on purpose, so nobody is woken for it.
+    assert {one["set_id"] for one in published(registry.store, "model.refused")} == {second.set_id}
 
 
 def test_what_was_passed_over_is_not_returned_to_later(registry: Registry, tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from ml_service.domain.models.slots import Place
 from ml_service.domain.types import Forecast, MemberFigure
 from ml_service.web.wire import iso
 from tests.builders import outcome, taken
+from tests.domain.models.report.rows import GOOD, HOUR_MS, INVERTED, USELESS
 from tests.learning.members import set_graph
 from tests.models import Registry, finished
+from tests.spoken import speak
 from tests.web.desk import ADMIN, Desk
 
 ROOT = "/api/v1/learning"
@@ -326,3 +328,22 @@ def test_the_performance_of_a_set_and_a_model_is_told_from_what_happened(
     assert desk.data("GET", f"{ROOT}/performance/{set_id}?days=0.01")["predictions"] == 0
     desk.problem(404, "GET", f"{ROOT}/performance/none-such")
     desk.problem(400, "GET", f"{ROOT}/performance/{set_id}?days=0")
+
+
+def test_a_set_is_weighed_anew_once_by_the_same_evidence(desk: Desk, registry: Registry, user: str) -> None:
+    registry.now_ms -= 400 * HOUR_MS
+    set_id = registered(registry, "first", place_of(user), GOOD.model_type, USELESS.model_type, INVERTED.model_type)
+    weigh = f"{ROOT}/sets/{set_id}/reweigh"
+    before = desk.data("GET", f"{ROOT}/sets/{set_id}")
+    assert desk.problem(409, "POST", weigh, None, ADMIN)["code"] == "too_little_evidence"
+    speak(desk.process._database, set_id, 300, begin_ms=registry.now_ms)
+
+    first, again = (desk.admin("POST", weigh) for _ in range(2))
+
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert first["set_id"] == again["set_id"] != set_id
+    assert (first["episodes"], first["predictions"], first["recalibrated"]) == (300, 300, [])
+    assert first["weights"]["*"][0] > before["weights"]["*"][0]
+    assert desk.data("GET", f"{ROOT}/sets/{first['set_id']}")["provenance"]["reweighed"]["from"] == set_id
+    desk.problem(404, "POST", f"{ROOT}/sets/none-such/reweigh", None, ADMIN)
+    desk.problem(403, "POST", weigh)

@@ -17,6 +17,7 @@ from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
 from ml_service.adapters.store.schema import MARKET, upgrade
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.usecases.adapt import Rules
 from ml_service.usecases.prune import Ages
@@ -60,6 +61,7 @@ class Bench:
             shelf=FolderShelf(self.folder / "shelf", 1_000_000),
             signing_key=KEY,
             retired_files_days=180,
+            trainings=TrainingRuns(self.folder / "training"),
             settlement=SettlementRules(),
             settles_by_itself=True,
             now_ms=lambda: self.now_ms,

@@ -8,17 +8,26 @@ from pathlib import Path
 import pytest
 
 from ml_service.adapters.shared_page import SharedPage
+from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.errors import ModelRefused, StoreUnavailable
 from ml_service.ports import Period
 from ml_service.settings import load_settings
 from ml_service.usecases.prune import DAY_MS
 from ml_service.worker.outbox import hand_out
 from ml_service.worker.parts import Parts
-from ml_service.worker.schedule import Schedule, Task, adapt_what_waits, settle_what_nobody_told, tasks, tidy_old_models
+from ml_service.worker.schedule import (
+    Schedule,
+    Task,
+    adapt_what_waits,
+    settle_what_nobody_told,
+    tasks,
+    tell_of_killed_trainings,
+    tidy_old_models,
+)
 from ml_service.worker.wiring import simulated
 from tests.builders import NOW_MS, outcome, rejected
 from tests.candles import BTC, FIRST_MS, HOUR_MS, walk
-from tests.models import Registry
+from tests.models import Registry, model_record
 from tests.usecases.trading import evening, trade
 from tests.worker.conftest import Bench
 
@@ -134,7 +143,8 @@ def test_the_table_of_the_worker_runs_over_an_empty_store(bench: Bench, caplog: 
 
     Schedule(table).run_due(bench.parts)
 
-    assert {task.name for task in table} == {"trades", "match", "settle", "tidy", "adapt", "prune", "exports", "models"}
+    names = {"trades", "match", "settle", "tidy", "adapt", "prune", "exports", "models", "trainings"}
+    assert {task.name for task in table} == names
     assert bench.tidied == [NOW_MS]
     assert "failed" not in caplog.text
 
@@ -182,6 +192,24 @@ def test_what_nobody_reported_is_settled_until_a_report_comes(bench: Bench, sett
     with bench.store.read() as reading:
         found = {one.outcome.trade_id: one.superseded_by for one in reading.outcomes("ada", Period(), None, 10).items}
     assert found == ({"own": None, "settled:d-1": "own"} if settles else {"own": None})
+
+
+def test_a_training_that_was_killed_on_this_host_has_failed(bench: Bench) -> None:
+    with bench.store.begin() as tx:
+        tx.save_model(model_record("m-1", "TRAINING"))
+    run = TrainingRuns(bench.folder / "training").begin("plan")
+    run.note({"xgboost": "m-1"})
+
+    told = []
+    for end in (lambda: None, run.let_go):
+        end()
+        tell_of_killed_trainings(bench.parts)
+        with bench.store.read() as reading:
+            model = reading.model("m-1")
+        assert model is not None
+        told.append(model.status)
+
+    assert told == ["TRAINING", "FAILED"]
 
 
 def test_a_clock_that_ran_ahead_takes_no_models_files_away(bench: Bench) -> None:

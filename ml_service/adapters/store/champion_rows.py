@@ -34,16 +34,18 @@ class ChampionsReading(Look):
         return page_of(self._connection, query, limit, set_from, lambda row: (row["created_at_ms"], row["set_id"]))
 
     def newest_candidate(self, place: Place, model_type: str) -> SetRecord | None:
-        """The newest set of a place in which a model of that type waits as a shadow."""
+        """The newest set of a place in which a model of that type waits as a shadow, and no other is retired."""
         sets, members, models = t.model_sets, t.model_set_members, t.model_registry
-        waits = (
+        named = (
             select(members.c.set_id)
             .join(models, models.c.model_id == members.c.model_id)
-            .where(models.c.model_type == model_type, models.c.status == "SHADOW")
+            .where(*at_place(models, place))
         )
+        waits = named.where(models.c.model_type == model_type, models.c.status == "SHADOW")
+        cannot = named.where(models.c.status.not_in(("SHADOW", "ACTIVE")))
         return self._first(
             select(sets)
-            .where(*at_place(sets, place), sets.c.set_id.in_(waits))
+            .where(*at_place(sets, place), sets.c.set_id.in_(waits), sets.c.set_id.not_in(cannot))
             .order_by(sets.c.version.desc())
             .limit(1),
             set_from,

@@ -3,12 +3,13 @@
 import json
 import sys
 from enum import StrEnum
-from typing import Annotated, cast
+from typing import Annotated, cast, get_args
 
 import typer
 
 from ml_service.cli.symbols import symbol_from
 from ml_service.domain.market.regimes import regime_named
+from ml_service.domain.models.slots import Status
 from ml_service.errors import InvalidInput
 from ml_service.settings import load_settings
 
@@ -35,6 +36,12 @@ def regime_from(text: str | None) -> str | None:
         raise typer.BadParameter(str(error)) from None
 
 
+def status_from(text: str | None) -> str | None:
+    if text is None or text.upper() in get_args(Status):
+        return text.upper() if text is not None else None
+    raise typer.BadParameter(f'expected one of {", ".join(get_args(Status))}, found "{text}"')
+
+
 Symbol = Annotated[str, typer.Option(help="One symbol; * is all of them.", callback=symbol_from)]
 Regime = Annotated[str, typer.Option(help="One regime of the market; * is all of them.", callback=regime_from)]
 OF_A_SET = "Of a set, its own {0} or none; beside --type, where to look, * if left out."
@@ -44,17 +51,17 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
 @models.command("list")
 def models_list(
     model_type: Annotated[str | None, typer.Option("--type", help="logistic, forest, xgboost, …")] = None,
-    status: Annotated[str | None, typer.Option(help="TRAINING, SHADOW, ACTIVE, RETIRED or FAILED")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="TRAINING, SHADOW, ACTIVE, RETIRED or FAILED", callback=status_from)
+    ] = None,
     symbol: Annotated[str | None, typer.Option(help="One symbol; * for all-symbol ones.", callback=symbol_from)] = None,
     regime: Annotated[str | None, typer.Option(help="One regime; * for all-regime ones.", callback=regime_from)] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
 ) -> None:
     """List models, newest first."""
     from ml_service.cli.wiring import open_store
-    from ml_service.domain.models.slots import Status
     from ml_service.ports import ModelFilter
 
-    # A status that is none finds nothing, and says so.
     wanted = ModelFilter(model_type, cast(Status | None, status), symbol, regime)
     with open_store(load_settings()) as tools, tools.store.read() as reading:
         page = reading.models(wanted, None, limit)
@@ -64,6 +71,8 @@ def models_list(
         print(f"{model.model_id}  {slot.model_type:9} v{model.version:<4} {place:24} {model.status}")
     if not page.items:
         print("no such models")
+    if page.next_cursor is not None:
+        print(f"… and more: --limit says how many are shown, here {limit}")
 
 
 @models.command("show")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ml_service.domain.models.record import SetRecord
 from ml_service.settings import load_settings
 
 ACTOR = "command-line"
@@ -47,7 +48,7 @@ def train(
     horizon: Annotated[int | None, typer.Option(help="In bars; as settled signals, if left out.", min=1)] = None,
     label: Annotated[LabelKind, typer.Option(help="What is learned to be told.")] = LabelKind.DIRECTION,
     barrier: Annotated[float, typer.Option(help="Of triple_barrier: in usual moves.", min=0.1, max=10)] = 1.0,
-    days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1)] = 365.0,
+    days: Annotated[float, typer.Option(help="So many of the last days.", min=0.1, max=DAYS_MAX)] = 365.0,
     regime: Annotated[str | None, typer.Option(help="Learn from the bars of one regime alone.")] = None,
     folds: Annotated[int, typer.Option(help="Stretches of the walk-forward test.", min=1, max=50)] = 5,
     embargo: Annotated[
@@ -113,7 +114,7 @@ def train(
 
     # Whoever decides on this host goes first.
     step_back(NICENESS)
-    set_id = None
+    record = None
     try:
         with stopped_as_by_hand(), UnderWay(settings) as under_way:
             training = run(request, settings, Lines if followed else Progress, unseen if dry_run else under_way.begin)
@@ -124,18 +125,26 @@ def train(
                 with written_whole(html, force) as part:
                     part.write_text(page(training), encoding="utf-8")
             if not dry_run:
-                set_id = register(training, settings, ACTOR, expires_days, under_way.rows).set_id
+                record = register(training, settings, ACTOR, expires_days, under_way.rows)
     except KeyboardInterrupt:
         print("stopped; what was fitted is kept, and the same command goes on", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
     if as_json or followed:
         import orjson
 
-        told = {**document(training), "set_id": set_id}
+        told = {**document(training), "set_id": record.set_id if record is not None else None}
         sys.stdout.write(orjson.dumps(told, option=0 if followed else orjson.OPT_INDENT_2).decode() + "\n")
     else:
         print("\n".join(lines(training)))
-        print("nothing was registered" if set_id is None else f"registered as set {set_id}; it serves once promoted")
+        print("nothing was registered" if record is None else registered(record))
+
+
+def registered(record: SetRecord) -> str:
+    """The same files once more are the set that is there, which may end sooner than was asked now."""
+    from ml_service.web.wire import iso
+
+    until = f", until {iso(record.expires_at_ms)}" if record.expires_at_ms is not None else ""
+    return f"registered as set {record.set_id}; it serves once promoted{until}"
 
 
 @contextmanager

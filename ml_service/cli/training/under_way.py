@@ -3,11 +3,10 @@ nothing."""
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Mapping
 from types import TracebackType
 
-from ml_service.cli.training.kept import KeptFits
+from ml_service.adapters.training_runs import TrainingRun, TrainingRuns
 from ml_service.cli.wiring import open_store
 from ml_service.domain.models.canonical import canonical
 from ml_service.domain.models.slots import Slot
@@ -24,25 +23,29 @@ STOPPED = "stopped; the same command goes on where it was"
 class UnderWay:
     """Of one training. What was begun and is left with an error has failed.
 
-    Nobody tells of a process that is killed. The next run of the same plan takes its rows over, else they are given up
-    after two days.
+    A process that is killed tells nothing. The next run of the same plan takes its rows over, or the worker of this
+    host sees that nobody holds its run any more. Where neither can, they are given up after two days.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._run: TrainingRun | None = None
         self.rows: dict[Slot, str] = {}
 
     def __enter__(self) -> "UnderWay":
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
-        if error is not None:
-            self._end(dict.fromkeys(self.rows, reason_of(error)))
+        told = error is None or self._end(dict.fromkeys(self.rows, reason_of(error)))
+        if self._run is not None and told:
+            self._run.forget()
+        elif self._run is not None:
+            self._run.let_go()
 
     def begin(self, plan: Plan) -> None:
-        kept = KeptFits(self._settings.data_dir / "training")
-        name = f"rows-{hashlib.sha256(described(plan).encode()).hexdigest()}"
-        earlier = rows_from(kept.read(name))
+        name = hashlib.sha256(described(plan).encode()).hexdigest()
+        self._run = TrainingRuns(self._settings.data_dir / "training").begin(name)
+        earlier = self._run.rows()
         with open_store(self._settings) as tools:
             for model_type in plan.models:
                 slot = Slot(model_type, *plan.place)
@@ -55,26 +58,20 @@ class UnderWay:
                     earlier=earlier.get(model_type),
                 )
                 self.rows[slot] = row.model_id
-        kept.keep(name, json.dumps({slot.model_type: row for slot, row in self.rows.items()}).encode())
+                self._run.note({one.model_type: row_id for one, row_id in self.rows.items()})
 
     def leave_out(self, reasons: Mapping[str, str]) -> None:
         """Some learned nothing, by type; the others go on."""
         self._end({slot: reasons[slot.model_type] for slot in self.rows if slot.model_type in reasons})
 
-    def _end(self, reasons: Mapping[Slot, str]) -> None:
+    def _end(self, reasons: Mapping[Slot, str]) -> bool:
+        """Whether they could be told of."""
         # With the database away, they are given up later; what went wrong first is what is told.
         with contextlib.suppress(Unavailable), open_store(self._settings, migrated=False) as tools:
             for slot, reason in reasons.items():
                 fail_training(self.rows[slot], reason, now_ms=tools.now_ms(), store=tools.store)
-
-
-def rows_from(content: bytes | None) -> dict[str, str]:
-    """By type; none where a power cut left something else."""
-    try:
-        found = json.loads(content or b"{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+            return True
+        return False
 
 
 def described(plan: Plan) -> str:

@@ -39,8 +39,11 @@ def fit_to_serve(
     now_ms: int,
     read: Callable[[str], bytes],
 ) -> ModelSet:
-    """The set, verified with its members and its graph. `Conflict` where it is too old."""
+    """The set, verified with its members and its graph. `Conflict` where it is too old, or was put away."""
     models = verified_set(record.opened().signed, key, schema_hash)
+    if record.archived_at_ms is not None:
+        # Its graph may lie there still, for another set: nothing keeps it there for this one.
+        raise Conflict(f"the files of set {models.set_id} are no longer kept", "archived")
     named = [(member.model_id, member.model_type, member.version) for member in models.members]
     found = [(model.model_id, model.slot.model_type, model.version) for model in members]
     if named != found:

@@ -15,6 +15,7 @@ from ml_service.ports import ModelFilter
 from ml_service.usecases.model_report import model_report
 from ml_service.usecases.promote import newest_candidate, promote
 from ml_service.usecases.retire import retire
+from ml_service.usecases.reweigh import reweigh
 from ml_service.usecases.rollback import rollback
 from ml_service.web.call import current
 from ml_service.web.contracts import contract
@@ -33,6 +34,7 @@ from ml_service.web.schemas.models import (
     model_data,
     reign_data,
     reigns_data,
+    reweighed_data,
     set_data,
 )
 from ml_service.web.wire import ok
@@ -178,6 +180,18 @@ def get_set(set_id: str) -> Response:
             raise NotFound(f"no set {set_id!r}")
         reigns = reading.reigns_of_set(set_id)
     return ok({**set_data(record, current().now_ms), **document_data(record), "served": reigns_data(reigns)})
+
+
+@models.post(f"{ROOT}/sets/<set_id>/reweigh")
+@contract("admin", "slow", answer="The set that came of it, what it was made of, and whether it is a new one.")
+def post_reweigh(set_id: str) -> Response:
+    """Make a set whose weights follow what its members proved worth; it serves once promoted."""
+    use, call = parts(), current()
+    made = reweigh(
+        set_id, actor=call.actor, now_ms=call.now_ms, store=use.store, key=use.signing_key, entropy=use.entropy
+    )
+    call.log.update(set_id=made.record.set_id, changed=made.is_new)
+    return ok(reweighed_data(made, call.now_ms))
 
 
 @models.get(f"{ROOT}/champions")

@@ -12,6 +12,7 @@ from ml_service.domain.models.record import FileFacts, ModelRecord, SetRecord
 from ml_service.domain.models.set_document import provenance_of
 from ml_service.domain.models.slots import EVERY, Place, Status
 from ml_service.errors import InvalidInput, ModelRefused
+from ml_service.usecases.reweigh import Made
 from ml_service.web.schemas.fields import Body, PageQuery, Symbol, Text
 from ml_service.web.wire import iso
 
@@ -141,6 +142,17 @@ def document_data(record: SetRecord) -> dict[str, Any]:
         "rises": {"intercept": models.rises.intercept, "slope": models.rises.slope},
         "falls": {"intercept": models.falls.intercept, "slope": models.falls.slope},
         "provenance": provenance,
+    }
+
+
+def reweighed_data(made: Made, now_ms: int) -> dict[str, Any]:
+    report = made.found.report
+    return {
+        **set_data(made.record, now_ms),
+        "predictions": report.predictions,
+        "episodes": report.episodes,
+        "recalibrated": list(made.found.recalibrated),
+        "changed": made.is_new,
     }
 
 

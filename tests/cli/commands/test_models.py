@@ -41,6 +41,16 @@ def test_models_are_listed_and_shown(typed: Type, registry: Registry) -> None:
     assert typed("models", "show", "nobody").status == 1
 
 
+def test_a_list_understands_its_status_and_says_that_there_is_more(typed: Type, registry: Registry) -> None:
+    registry.register("first")
+
+    assert len(typed("models", "list", "--status", "shadow").out.splitlines()) == 2
+    assert typed("models", "list", "--limit", "1").out.splitlines()[1].startswith("… and more: --limit")
+    refused = typed("models", "list", "--status", "sleeping")
+    assert refused.status == 2
+    assert 'found "sleeping"' in refused.err
+
+
 def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> None:
     first, second = registry.register("first").set_id, registry.register("second").set_id
 

@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml_service.adapters.inference.graph import open_graph
+from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.cli.training import run as runs
 from ml_service.cli.wiring import open_market, open_models, open_store
 from ml_service.domain.market.candles import Stream
@@ -91,6 +93,15 @@ def test_the_set_is_registered_and_its_graph_says_what_its_members_say(typed: Ty
     assert told[0]["set_id"] == told[1]["set_id"]
     assert (model.slot.model_type, model.status) == ("logistic", "SHADOW")
     assert graph.run(rows)["rises"].shape == (3, 1)
+
+
+@pytest.mark.usefixtures("taken")
+def test_a_set_tells_until_when_it_may_serve_also_where_it_was_there_already(typed: Type) -> None:
+    first, again = (typed(*WORDS, "--expires-days", days).out.splitlines()[-1] for days in ("10", "20"))
+
+    _, _, until = first.partition("; it serves once promoted, until ")
+    assert again == first
+    assert datetime.fromisoformat(until) - datetime.now(UTC) < timedelta(days=10)
 
 
 @pytest.mark.usefixtures("taken")
@@ -279,6 +290,23 @@ def test_the_row_of_a_killed_training_is_taken_over_by_the_next_run_of_the_same(
 
 
 @pytest.mark.usefixtures("taken")
+def test_a_run_is_held_while_it_lasts_and_forgotten_in_the_end(typed: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs_here = TrainingRuns(load_settings().data_dir / "training")
+    held: list[int] = []
+
+    def look() -> None:
+        held.append(len(list((load_settings().data_dir / "training").glob("*.run"))))
+        assert list(runs_here.killed()) == []
+
+    for trouble in (look, hopeless):
+        training_with(monkeypatch, trouble)
+        typed(*WORDS, "--seed", str(len(held)))
+
+    assert set(held) == {1}
+    assert not list((load_settings().data_dir / "training").glob("*.run"))
+
+
+@pytest.mark.usefixtures("taken")
 def test_one_that_learns_nothing_has_failed_while_the_others_go_on(
     typed: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +356,13 @@ def test_without_decisions_nothing_can_be_learned_from_them(typed: Type) -> None
 @pytest.mark.usefixtures("taken")
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--embargo", "-1"), ("--seed", "5000000000"), ("--expires-days", "0"), ("--expires-days", "nan")],
+    [
+        ("--embargo", "-1"),
+        ("--seed", "5000000000"),
+        ("--expires-days", "0"),
+        ("--expires-days", "nan"),
+        ("--days", "inf"),
+    ],
 )
 def test_an_option_out_of_its_range_is_refused_before_anything_is_fitted(typed: Type, option: str, value: str) -> None:
     ended = typed(*WORDS, f"{option}={value}")
