@@ -18,6 +18,8 @@ from tests.ports import HOST, free_port
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30.0
 STOP_SECONDS = 35.0
+NO_TLS = False
+"""A client that could speak TLS would first read the certificates of the machine: 25 ms of processor each time."""
 
 PATIENT = {f"ML_SERVICE__RECORDING__{what}_WAIT_MS": "5000" for what in ("RECORD", "JOURNAL", "OUTCOME")}
 """For tests that do not look at the clock: a disk of any slowness has each decision recorded before its answer."""
@@ -56,7 +58,7 @@ class Service:
     @property
     def client(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(base_url=self.url, timeout=10.0)
+            self._client = httpx.Client(base_url=self.url, timeout=10.0, verify=NO_TLS)
         return self._client
 
     def __enter__(self) -> "Service":
@@ -92,10 +94,14 @@ class Service:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service ended with {self.process.returncode}:\n{self.output()}")
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/livez", timeout=1.0).status_code == 200:
+                if self.ask_anew("GET", "/livez", timeout=1.0).status_code == 200:
                     return
             time.sleep(0.02)
         raise AssertionError(f"no answer within {seconds} s:\n{self.output()}")
+
+    def ask_anew(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask on a connection of its own, which any of the web processes may take."""
+        return httpx.request(method, f"{self.url}{path}", verify=NO_TLS, **arguments)
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
