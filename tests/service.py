@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
+from ml_service.adapters.store.schema import MARKET
+from tests.migrated import migrated
 from tests.ports import HOST, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +75,8 @@ class Service:
     def start(self, wait: bool = True) -> float:
         """Seconds until the first answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.environment.keys() & {"DATABASE_URL", "ML_SERVICE_DATA_DIR"}:
+            self._bring_up()
         began = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -147,6 +151,13 @@ class Service:
         assert answer.status_code == 200, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data
+
+    def _bring_up(self) -> None:
+        """Half a second of a first start; a test that has made the folder leaves it to the service."""
+        data = self.folder / "data"
+        if not data.exists():
+            migrated(f"sqlite:///{data / 'ml_service.db'}")
+            migrated(f"sqlite:///{data / 'market.db'}", MARKET)
 
     def _variables(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

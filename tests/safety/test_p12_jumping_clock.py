@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import pytest
 
-from ml_service.adapters.store.schema import upgrade
 from ml_service.worker.schedule import Schedule, Task
 from tests.safety.bots import BY_HAND, FIRST_DAY_MS, KEPT, Bot, evening, scope_in
 from tests.safety.callers import query, store_of, until
@@ -99,8 +98,6 @@ def test_a_trade_counts_once_whenever_it_is_repeated(either: Service) -> None:
 @pytest.fixture
 def without_worker(tmp_path: Path) -> Iterator[Service]:
     """A worker lives at the newest time of all: what went back with a clock would be too old for it."""
-    (tmp_path / "data").mkdir()
-    upgrade(f"sqlite:///{tmp_path / 'data' / 'ml_service.db'}")
     with Service(tmp_path, "web", None, **PATIENT) as running:
         yield running
 
