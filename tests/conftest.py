@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.schema import MARKET, upgrade
+from tests.migrated import migrated
 from tests.servers import PostgresServer
 from tests.service import PATIENT, Service
 
@@ -41,9 +42,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
         url: str = request.getfixturevalue("postgres_url")
         return url
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    upgrade(url)
-    return url
+    return migrated(f"sqlite:///{tmp_path / 'store.db'}")
 
 
 @pytest.fixture

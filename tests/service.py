@@ -13,11 +13,15 @@ from typing import Any
 import httpx
 import psutil
 
+from ml_service.adapters.store.schema import MARKET
+from tests.migrated import migrated
 from tests.ports import HOST, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30.0
 STOP_SECONDS = 35.0
+NO_TLS = False
+"""A client that could speak TLS would first read the certificates of the machine: 25 ms of processor each time."""
 
 PATIENT = {f"ML_SERVICE__RECORDING__{what}_WAIT_MS": "5000" for what in ("RECORD", "JOURNAL", "OUTCOME")}
 """For tests that do not look at the clock: a disk of any slowness has each decision recorded before its answer."""
@@ -56,7 +60,7 @@ class Service:
     @property
     def client(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(base_url=self.url, timeout=10.0)
+            self._client = httpx.Client(base_url=self.url, timeout=10.0, verify=NO_TLS)
         return self._client
 
     def __enter__(self) -> "Service":
@@ -71,6 +75,8 @@ class Service:
     def start(self, wait: bool = True) -> float:
         """Seconds until the first answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.environment.keys() & {"DATABASE_URL", "ML_SERVICE_DATA_DIR"}:
+            self._bring_up()
         began = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -92,10 +98,14 @@ class Service:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service ended with {self.process.returncode}:\n{self.output()}")
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/livez", timeout=1.0).status_code == 200:
+                if self.ask_anew("GET", "/livez", timeout=1.0).status_code == 200:
                     return
             time.sleep(0.02)
         raise AssertionError(f"no answer within {seconds} s:\n{self.output()}")
+
+    def ask_anew(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        """Ask on a connection of its own, which any of the web processes may take."""
+        return httpx.request(method, f"{self.url}{path}", verify=NO_TLS, **arguments)
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
@@ -141,6 +151,13 @@ class Service:
         assert answer.status_code == 200, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data
+
+    def _bring_up(self) -> None:
+        """Half a second of a first start; a test that has made the folder leaves it to the service."""
+        data = self.folder / "data"
+        if not data.exists():
+            migrated(f"sqlite:///{data / 'ml_service.db'}")
+            migrated(f"sqlite:///{data / 'market.db'}", MARKET)
 
     def _variables(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

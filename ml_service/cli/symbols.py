@@ -2,12 +2,13 @@
 
 import typer
 
-from ml_service.web.wire import symbol_of
-
 
 def symbol_from(text: str | None) -> str | None:
     if text is None:
         return None
+    # Beside what a web process needs, which no other process should wait for at its start.
+    from ml_service.web.wire import symbol_of
+
     try:
         return symbol_of(text)
     except ValueError as error:

@@ -1,16 +1,30 @@
-"""Before anything listens: what a start does while the database is away."""
+"""Before anything listens: what a start does on an empty folder, and while the database is away."""
 
 from pathlib import Path
 
 import pytest
 
 from ml_service.adapters.local_copy import LocalCopy
+from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import MARKET, STORE, is_current
 from ml_service.cli import start
 from ml_service.domain.view import Changes, View
 from ml_service.errors import Misconfigured, StoreUnavailable
 from ml_service.settings import Settings, load_settings
 from tests.builders import HASH, policy, thresholds
 from tests.ports import free_port
+from tests.service import PATIENT, Service
+
+
+def test_a_first_start_brings_up_both_databases(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with Service(tmp_path, "run", None, **PATIENT) as service:
+        service.evaluate()
+
+    for name, line in (("ml_service.db", STORE), ("market.db", MARKET)):
+        database = Database(f"sqlite:///{tmp_path / 'data' / name}")
+        assert is_current(database, line)
+        database.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.recorder import DirectRecorder
-from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.adapters.store.schema import MARKET
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.market.feature_rows import FeatureRow, naming
 from ml_service.domain.outcomes import Outcome
@@ -20,6 +20,7 @@ from ml_service.learning.from_decisions import Traded, from_decisions, traded
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
 from tests.builders import NOW_MS
 from tests.candles import BTC, HOUR_MS, walk
+from tests.migrated import migrated
 from tests.usecases.trading import decisions_and_outcomes
 
 CANDLES = walk(700)
@@ -27,8 +28,8 @@ CANDLES = walk(700)
 
 class Desk:
     def __init__(self, folder: Path) -> None:
-        upgrade(f"sqlite:///{folder / 'store.db'}")
-        upgrade(f"sqlite:///{folder / 'market.db'}", line=MARKET)
+        migrated(f"sqlite:///{folder / 'store.db'}")
+        migrated(f"sqlite:///{folder / 'market.db'}", MARKET)
         self.database, self.other = (Database(f"sqlite:///{folder / name}.db") for name in ("store", "market"))
         self.store, self.market = SqlStore(self.database), SqlMarket(self.other)
         take_candles(BTC, CANDLES, market=self.market, store=self.store, live=LiveFeatures(), now_ms=NOW_MS)

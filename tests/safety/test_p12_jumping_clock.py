@@ -11,10 +11,10 @@ from unittest.mock import patch
 
 import pytest
 
-from ml_service.adapters.store.schema import upgrade
 from ml_service.worker.schedule import Schedule, Task
 from tests.safety.bots import BY_HAND, FIRST_DAY_MS, KEPT, Bot, evening, scope_in
 from tests.safety.callers import query, store_of, until
+from tests.servers import PostgresServer
 from tests.service import PATIENT, SIGNAL, Service
 
 HOUR_MS = 3_600_000
@@ -36,10 +36,14 @@ def jumps() -> list[int]:
     return [*by_the_hour, *map(at, daylight), *map(at, century), now]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    more = {"DATABASE_URL": request.getfixturevalue("postgres_url")} if request.param == "postgres" else {}
-    with Service(tmp_path, "run", None, **KEPT, **more) as running:
+@pytest.fixture(params=["sqlite", "postgres"], scope="module")
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """For tests that each take a user of their own, and each show it every moment there is."""
+    more = {}
+    if request.param == "postgres":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        more["DATABASE_URL"] = postgres.create_database("jumping", template="migrated")
+    with Service(tmp_path_factory.mktemp("jumping"), "run", None, **KEPT, **more) as running:
         yield running
 
 
@@ -72,15 +76,15 @@ def test_decisions_and_outcomes_go_on_and_lists_show_each_once(either: Service) 
 def test_revisions_of_thresholds_stay_in_order_and_their_times_never_run_backwards(either: Service) -> None:
     for number, now_ms in enumerate(jumps()):
         answer = either.client.put(
-            "/api/v1/thresholds/ada", json={"thresholds": {"rsi_threshold": 60 + number}}, headers=moment(now_ms)
+            "/api/v1/thresholds/bob", json={"thresholds": {"rsi_threshold": 60 + number}}, headers=moment(now_ms)
         )
         assert answer.status_code == 200, answer.text
         assert answer.json()["data"]["revision"] == number + 1
 
         # It is in force at once, whatever the clock shows.
-        assert either.evaluate(headers=moment(now_ms))["thresholds"]["rsi_threshold"] == 60 + number
+        assert either.evaluate("bob", moment(now_ms))["thresholds"]["rsi_threshold"] == 60 + number
 
-    history = all_pages(either, "/api/v1/thresholds/ada/history")
+    history = all_pages(either, "/api/v1/thresholds/bob/history")
     assert [one["revision"] for one in history] == list(range(len(jumps()), 0, -1))
     times = [one["changed_at"] for one in history]
     assert times == sorted(times, reverse=True)
@@ -88,20 +92,18 @@ def test_revisions_of_thresholds_stay_in_order_and_their_times_never_run_backwar
 
 def test_a_trade_counts_once_whenever_it_is_repeated(either: Service) -> None:
     report = {"trade_id": "once", "symbol": "BTCUSDT", "pnl": 1.0}
-    first = post(either, "/api/v1/outcomes/ada", report, jumps()[0])
+    first = post(either, "/api/v1/outcomes/cleo", report, jumps()[0])
 
-    repeats = [post(either, "/api/v1/outcomes/ada", report, now_ms) for now_ms in jumps()]
+    repeats = [post(either, "/api/v1/outcomes/cleo", report, now_ms) for now_ms in jumps()]
 
     assert all(one["duplicate"] for one in repeats)
     assert {one["received_at"] for one in repeats} == {first["received_at"]}
 
 
-@pytest.fixture
-def without_worker(tmp_path: Path) -> Iterator[Service]:
+@pytest.fixture(scope="module")
+def without_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A worker lives at the newest time of all: what went back with a clock would be too old for it."""
-    (tmp_path / "data").mkdir()
-    upgrade(f"sqlite:///{tmp_path / 'data' / 'ml_service.db'}")
-    with Service(tmp_path, "web", None, **PATIENT) as running:
+    with Service(tmp_path_factory.mktemp("alone"), "web", None, **PATIENT) as running:
         yield running
 
 
@@ -109,25 +111,26 @@ def without_worker(tmp_path: Path) -> Iterator[Service]:
 def test_an_idempotency_key_is_known_after_a_jump_of_less_than_a_day_or_back(
     without_worker: Service, jump_ms: int
 ) -> None:
-    now = jumps()[0]
-    first = put_once(without_worker, 71, now)
+    user, now = f"jumps-{jump_ms}", jumps()[0]
+    first = put_once(without_worker, user, 71, now)
 
-    again = put_once(without_worker, 71, now + jump_ms)
+    again = put_once(without_worker, user, 71, now + jump_ms)
 
+    assert first[0] == 200
     assert again == first
-    assert put_once(without_worker, 72, now + jump_ms)[0] == 422
+    assert put_once(without_worker, user, 72, now + jump_ms)[0] == 422
 
 
 @pytest.mark.parametrize("first_jump_ms", [0, 400 * DAY_MS])
 def test_an_idempotency_key_is_forgotten_a_day_later_though_it_was_made_in_the_future(
     without_worker: Service, first_jump_ms: int
 ) -> None:
-    now = jumps()[0]
-    put_once(without_worker, 71, now + first_jump_ms)
+    user, now = f"later-{first_jump_ms}", jumps()[0]
+    assert put_once(without_worker, user, 71, now + first_jump_ms)[0] == 200
     # The clock is right again: the key is known, and its day begins now at the latest.
-    assert put_once(without_worker, 72, now)[0] == 422
+    assert put_once(without_worker, user, 72, now)[0] == 422
 
-    later = put_once(without_worker, 72, now + 25 * HOUR_MS)
+    later = put_once(without_worker, user, 72, now + 25 * HOUR_MS)
 
     assert later[0] == 200
 
@@ -288,11 +291,11 @@ def post(service: Service, path: str, body: Mapping[str, Any], now_ms: int) -> d
     return data
 
 
-def put_once(service: Service, rsi: float, now_ms: int) -> tuple[int, bytes]:
+def put_once(service: Service, user: str, rsi: float, now_ms: int) -> tuple[int, bytes]:
     answer = service.client.put(
-        "/api/v1/thresholds/ada",
+        f"/api/v1/thresholds/{user}",
         json={"thresholds": {"rsi_threshold": rsi}},
-        headers={**moment(now_ms), "Idempotency-Key": "the-only-one"},
+        headers={**moment(now_ms), "Idempotency-Key": f"the-only-one-of-{user}"},
     )
     return answer.status_code, answer.content
 

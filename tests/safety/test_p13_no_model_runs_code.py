@@ -13,11 +13,11 @@ import pytest
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.models.record import SetRecord
 from ml_service.domain.models.slots import Place
 from ml_service.errors import ModelRefused
+from tests.migrated import migrated
 from tests.models import FOREIGN_KEY, Registry
 from tests.safety.callers import until
 from tests.service import ROOT, Service
@@ -133,9 +133,7 @@ def test_a_document_of_another_key_is_refused_before_any_file_is_read(live: Serv
 
 
 def test_what_is_signed_by_another_key_or_names_another_row_is_never_read(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    upgrade(url)
-    database = Database(url)
+    database = Database(migrated(f"sqlite:///{tmp_path / 'store.db'}"))
     shelf = Watched(tmp_path / "shelf")
     registry = Registry(SqlStore(database), shelf)
     foreign = Registry(registry.store, shelf, key=FOREIGN_KEY).register("foreign")

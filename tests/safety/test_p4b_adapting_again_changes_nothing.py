@@ -222,7 +222,7 @@ def killed_while_adapting(service: Service, strict: Bot, fickle: Bot, day: int) 
 
 def one_call(service: Service, path: str, body: dict[str, Any], now_ms: int = evening(LAST)) -> httpx.Response:
     headers = {"X-Admin-Key": ADMIN_KEY, **moment(now_ms)}
-    return httpx.post(f"{service.url}{path}", json=body, headers=headers, timeout=60.0)
+    return service.ask_anew("POST", path, json=body, headers=headers, timeout=60.0)
 
 
 def is_done(service: Service, path: str, body: dict[str, Any]) -> bool:

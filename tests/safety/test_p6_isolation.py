@@ -16,9 +16,11 @@ import pytest
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.signing_key import load_signing_key
 from ml_service.adapters.store.database import Database
+from ml_service.adapters.store.schema import MARKET
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.models.slots import Place
 from tests.champions import crowned, shelved_set
+from tests.migrated import migrated
 from tests.safety.callers import assert_untroubled
 from tests.service import ROOT, SIGNAL, Service
 
@@ -151,11 +153,11 @@ print(json.dumps({"statuses": [one.status_code for one in answers], "modules": s
 """
 
 
-def migrate(folder: Path) -> dict[str, str]:
-    """An embedded store in the folder, and the environment that names it."""
-    environment = {"ENVIRONMENT": "testing", "ML_SERVICE_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "ml_service", "migrate"], cwd=ROOT, env=environment, check=True, timeout=60)
-    return environment
+def embedded(folder: Path) -> dict[str, str]:
+    """A store in the folder, and the environment that names it."""
+    migrated(f"sqlite:///{folder / 'ml_service.db'}")
+    migrated(f"sqlite:///{folder / 'market.db'}", MARKET)
+    return {"ENVIRONMENT": "testing", "ML_SERVICE_DATA_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 
 def crown(folder: Path) -> None:
@@ -170,7 +172,7 @@ def crown(folder: Path) -> None:
 def test_a_fresh_interpreter_that_has_evaluated_a_signal_holds_no_training_module(
     champion: bool, tmp_path: Path
 ) -> None:
-    environment = migrate(tmp_path)
+    environment = embedded(tmp_path)
     if champion:
         crown(tmp_path)
 
@@ -240,7 +242,6 @@ def test_a_stopped_or_killed_worker_changes_no_answer(service: Service) -> None:
 def test_a_worker_that_never_started_changes_no_answer(service: Service, tmp_path: Path) -> None:
     with_worker = answers(service)
 
-    migrate(tmp_path / "alone" / "data")
     with Service(tmp_path / "alone", "web") as alone:
         without = answers(alone)
         helpers = alone.processes("worker")

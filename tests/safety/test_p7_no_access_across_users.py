@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import httpx
 import pytest
 from flask import Blueprint
 
@@ -470,15 +469,15 @@ def test_a_revoked_key_stops_in_every_worker_within_a_second(tmp_path: Path) -> 
         deadline = time.monotonic() + 20
         while len(processes) < 2 and time.monotonic() < deadline:
             # A new connection each time, so that both workers get some.
-            answer = httpx.get(f"{service.url}/health", headers={"X-API-Key": made["key"]}, timeout=5.0)
+            answer = service.ask_anew("GET", "/health", headers={"X-API-Key": made["key"]}, timeout=5.0)
             processes.add(answer.json()["data"]["process"])
         assert len(processes) == 2, "both workers took the key"
 
         gone = service.client.delete(f"/api/v1/admin/keys/{made['id']}", headers=admin)
         time.sleep(1.0)
         statuses = [
-            httpx.get(
-                f"{service.url}/api/v1/decisions/ada", headers={"X-API-Key": made["key"]}, timeout=5.0
+            service.ask_anew(
+                "GET", "/api/v1/decisions/ada", headers={"X-API-Key": made["key"]}, timeout=5.0
             ).status_code
             for _ in range(40)
         ]

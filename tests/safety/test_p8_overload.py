@@ -142,7 +142,7 @@ def livez_watched(service: Service) -> Iterator[list[float]]:
         while not stop.wait(0.1):
             began = time.monotonic()
             try:
-                alive = httpx.get(f"{service.url}/livez", timeout=5.0).status_code == 200
+                alive = service.ask_anew("GET", "/livez", timeout=5.0).status_code == 200
             except httpx.HTTPError:
                 alive = False
             waits.append(time.monotonic() - began if alive else float("inf"))

@@ -168,7 +168,7 @@ class Callers:
     def _watch(self) -> None:
         while not self._stop.wait(0.05):
             try:
-                self.ready.append(httpx.get(f"{self._service.url}/readyz", timeout=5.0).status_code)
+                self.ready.append(self._service.ask_anew("GET", "/readyz", timeout=5.0).status_code)
             except httpx.HTTPError:
                 return
 

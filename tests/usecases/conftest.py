@@ -7,18 +7,16 @@ import pytest
 
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from tests.emptied import lasting_postgres_url as lasting_postgres_url
 from tests.emptied import postgres_url as postgres_url
+from tests.migrated import migrated
 from tests.models import Registry
 
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'embedded.db'}"
-    upgrade(url)
-    opened = Database(url)
+    opened = Database(migrated(f"sqlite:///{tmp_path / 'embedded.db'}"))
     yield opened
     opened.close()
 

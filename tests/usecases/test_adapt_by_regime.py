@@ -12,7 +12,6 @@ import pytest
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.learner_codec import learned_bytes, learned_from
 from ml_service.adapters.store.recorder import DirectRecorder
-from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.adaptation import AdaptationPolicy
 from ml_service.domain.adaptation.anchored import Memory
@@ -28,6 +27,7 @@ from ml_service.usecases.adapt import Adapted, Rules, adapt
 from ml_service.usecases.undo import undo
 from tests.builders import HASH, policy
 from tests.domain.adaptation.markets import same
+from tests.migrated import migrated
 from tests.usecases.trading import HOUR_MS, RULES, decisions_and_outcomes, evening
 
 APART = replace(RULES, adaptation=replace(AdaptationPolicy(), regimes="separate"))
@@ -43,9 +43,7 @@ def every_kind(place: int) -> str | None:
 @pytest.fixture
 def beside(tmp_path: Path) -> Iterator[Database]:
     """Another store, for somebody with the same life."""
-    url = f"sqlite:///{tmp_path / 'beside.db'}"
-    upgrade(url)
-    opened = Database(url)
+    opened = Database(migrated(f"sqlite:///{tmp_path / 'beside.db'}"))
     yield opened
     opened.close()
 

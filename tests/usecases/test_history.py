@@ -17,7 +17,6 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.outcome_days import note_changed
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
-from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.lessons import Lesson
 from ml_service.domain.market.regimes import REGIMES
@@ -27,6 +26,7 @@ from ml_service.ports import Period, RolledDay, RolledSheet
 from ml_service.usecases import history
 from ml_service.usecases.history import check, histories, rebuild
 from tests.builders import NOW_MS, outcome
+from tests.migrated import migrated
 
 TODAY = NOW_MS // DAY_MS
 CUTS = tuple(Cut(symbol, by) for symbol in (None, "BTCUSDT") for by in (None, "symbol", "hour", "revision", "regime"))[
@@ -49,9 +49,7 @@ class Nothing:
 
 class Desk:
     def __init__(self, folder: Path) -> None:
-        url = f"sqlite:///{folder / 'store.db'}"
-        upgrade(url)
-        self.database = Database(url)
+        self.database = Database(migrated(f"sqlite:///{folder / 'store.db'}"))
         self.store = SqlStore(self.database)
         self.rollups = LocalRollups(folder)
         self.users = 0

@@ -7,7 +7,7 @@ import pytest
 
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.market import SqlMarket
-from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.adapters.store.schema import MARKET
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.domain.market.arrivals import Added
 from ml_service.domain.market.candles import Candles, joined
@@ -19,6 +19,7 @@ from ml_service.features.schema import SCHEMA
 from ml_service.usecases import take_candles as module
 from ml_service.usecases.take_candles import LiveFeatures, take_candles
 from tests.candles import BTC, FIRST_MS, HOUR_MS, changed, walk
+from tests.migrated import migrated
 
 NOW_MS = FIRST_MS + 100_000 * HOUR_MS
 
@@ -58,8 +59,8 @@ def counter(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Counte
         url = market_url = request.getfixturevalue("postgres_url")
     else:
         url, market_url = f"sqlite:///{tmp_path}/store.db", f"sqlite:///{tmp_path}/market.db"
-        upgrade(url)
-        upgrade(market_url, line=MARKET)
+        migrated(url)
+        migrated(market_url, MARKET)
     database, market = Database(url), Database(market_url)
     yield Counter(SqlMarket(market), SqlStore(database))
     market.close()

@@ -16,7 +16,8 @@ from tests.service import PATIENT, ROOT, Service
 BARS = 1_500
 NOTICED_SECONDS = 10.0
 NAMED = ("--venue", "binance", "--symbol", "BTCUSDT", "--interval", "1h")
-SMALL = ("--models", "logistic,lightgbm", "--folds", "2", "--horizon", "6", "--days", "365")
+MODELS = {"sqlite": ("logistic", "lightgbm"), "postgres": ("xgboost", "lightgbm")}
+SMALL = ("--folds", "2", "--horizon", "6", "--days", "365")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -30,7 +31,7 @@ def test_a_trained_set_decides_once_it_is_promoted_and_no_longer_once_it_is_take
     with Service(tmp_path / "service", "run", None, **PATIENT, **more) as service:
         typed(service, "data", "import", str(file), *NAMED)
         before = service.evaluate("ada", now)
-        trained = orjson.loads(typed(service, "train", *NAMED, *SMALL, "--json"))
+        trained = orjson.loads(typed(service, "train", *NAMED, *SMALL, "--models", ",".join(MODELS[kind]), "--json"))
         unpromoted = service.evaluate("ada", now)
         typed(service, "models", "promote", trained["set_id"], "--reason", "the first")
         decision = decided_once(service, now, trained["set_id"])
@@ -42,7 +43,7 @@ def test_a_trained_set_decides_once_it_is_promoted_and_no_longer_once_it_is_take
 
     assert (before["model"], before["model_status"]) == (None, "none")
     assert unpromoted["model"] is None
-    assert [member["type"] for member in decision["model"]["members"]] == ["logistic", "lightgbm"]
+    assert tuple(member["type"] for member in decision["model"]["members"]) == MODELS[kind]
     assert sum(member["weight"] for member in decision["model"]["members"]) == pytest.approx(1.0, abs=1e-5)
     assert 0.0 < decision["probability"] < 1.0
     assert looked_up["model"] == decision["model"]

@@ -13,11 +13,12 @@ from flask import Flask
 from prometheus_client import REGISTRY
 from werkzeug.test import TestResponse
 
-from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.adapters.store.schema import MARKET
 from ml_service.adapters.telemetry.logs import LineWriter
 from ml_service.settings import load_settings
 from ml_service.web.factory import create_app
 from ml_service.web.wiring import WebProcess
+from tests.migrated import migrated
 from tests.service import SIGNAL as SIGNAL
 
 ADMIN_KEY = "an-admin-key-for-tests"
@@ -141,8 +142,8 @@ def variables(folder: Path) -> dict[str, str]:
 def opened(folder: Path, **environ: str) -> Iterator[Desk]:
     """A web process on an embedded store; callers on this host have service scope, the operator the admin key."""
     settings = load_settings({**variables(folder), **environ})
-    upgrade(settings.database_url)
-    upgrade(settings.market_url, line=MARKET)
+    migrated(settings.database_url)
+    migrated(settings.market_url, MARKET)
     lines = Lines()
     writer = LineWriter(lines, as_json=True, process="web")
     known = set(REGISTRY._collector_to_names)

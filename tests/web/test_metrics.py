@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,7 +22,7 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def sample(service: Service, name: str, **labels: str) -> float:
     """The sum of all samples of that name with these labels, as any one process tells it."""
-    text = httpx.get(f"{service.url}/metrics", timeout=10).text
+    text = service.ask_anew("GET", "/metrics", timeout=10).text
     return sum(
         one.value
         for family in text_string_to_metric_families(text)
@@ -44,7 +43,7 @@ def ask(service: Service, times: int) -> None:
     """Each over a connection of its own, so that both processes get some."""
     for number in range(times):
         rsi = 55 if number % 4 else 95
-        answer = httpx.post(f"{service.url}/api/v1/evaluate/secretive-ada", json={**SIGNAL, "rsi": rsi}, timeout=10)
+        answer = service.ask_anew("POST", "/api/v1/evaluate/secretive-ada", json={**SIGNAL, "rsi": rsi}, timeout=10)
         assert answer.status_code == 200
 
 
@@ -63,7 +62,7 @@ def test_counts_are_those_of_all_processes_together(two_workers: Service) -> Non
 def test_no_user_is_named(two_workers: Service) -> None:
     ask(two_workers, 1)
 
-    text = httpx.get(f"{two_workers.url}/metrics", timeout=10).text
+    text = two_workers.ask_anew("GET", "/metrics", timeout=10).text
 
     assert "ml_decisions_total" in text
     assert "secretive-ada" not in text
@@ -71,14 +70,14 @@ def test_no_user_is_named(two_workers: Service) -> None:
 
 def test_made_up_methods_and_paths_make_no_series_of_their_own(two_workers: Service) -> None:
     for number in range(3):
-        httpx.request(f"MADEUP{number}", f"{two_workers.url}/made/up/{number}", timeout=10)
+        two_workers.ask_anew(f"MADEUP{number}", f"/made/up/{number}", timeout=10)
 
     deadline = time.monotonic() + SOON
     while sample(two_workers, "ml_requests_total", route="unknown") < 3:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
-    text = httpx.get(f"{two_workers.url}/metrics", timeout=10).text
+    text = two_workers.ask_anew("GET", "/metrics", timeout=10).text
     assert "MADEUP" not in text
     assert "/made/up" not in text
 

@@ -15,7 +15,7 @@ from ml_service.adapters.store.market import SqlMarket
 from ml_service.adapters.store.outbox import SqlOutbox
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.retention import SqlRetention
-from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.adapters.store.schema import MARKET, STORE
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.adapters.training_runs import TrainingRuns
 from ml_service.domain.adaptation import AdaptationPolicy
@@ -25,6 +25,7 @@ from ml_service.usecases.settle_signals import Rules as SettlementRules
 from ml_service.worker.parts import Parts
 from tests.builders import HASH, NOW_MS, policy
 from tests.fakes import Alerts
+from tests.migrated import migrated
 from tests.models import KEY
 
 
@@ -78,10 +79,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    upgrade(url)
-    upgrade(url, line=MARKET)
-    database = Database(url)
+    database = Database(migrated(f"sqlite:///{tmp_path / 'store.db'}", STORE, MARKET))
     yield Bench(database, tmp_path)
     database.close()
 

@@ -7,13 +7,14 @@ import pytest
 from ml_service.adapters.process import Stop
 from ml_service.adapters.shared_page import SharedPage
 from ml_service.adapters.store.audit_head import AuditHead
-from ml_service.adapters.store.schema import MARKET, upgrade
+from ml_service.adapters.store.schema import MARKET
 from ml_service.adapters.store.sql import Committed
 from ml_service.adapters.telemetry import logs
 from ml_service.domain.market.settlement import Costs
 from ml_service.settings import load_settings
 from ml_service.usecases.settle_signals import Rules
 from ml_service.worker.wiring import Announcer, open_process, settlement_rules
+from tests.migrated import migrated
 
 
 def test_many_commits_are_announced_once(tmp_path: Path) -> None:
@@ -54,8 +55,8 @@ def test_signals_are_settled_as_the_settings_say() -> None:
 def test_a_worker_finds_candles_in_their_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "configure", lambda *how: None)
     settings = load_settings({"ML_SERVICE_DATA_DIR": str(tmp_path)})
-    upgrade(settings.database_url)
-    upgrade(settings.market_url, line=MARKET)
+    migrated(settings.database_url)
+    migrated(settings.market_url, MARKET)
 
     process = open_process(settings, Stop())
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ml_service.adapters.store.database import Database
-from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore
 from ml_service.ports import Period
+from tests.migrated import migrated
 from tests.worker.conftest import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,9 +27,7 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.data.mkdir()
-        upgrade(f"sqlite:///{self.data / 'ml_service.db'}")
-        self.database = Database(f"sqlite:///{self.data / 'ml_service.db'}")
+        self.database = Database(migrated(f"sqlite:///{self.data / 'ml_service.db'}"))
         self.store = SqlStore(self.database)
         self.trades = folder / "bot.db"
         self.workers: list[subprocess.Popen[bytes]] = []

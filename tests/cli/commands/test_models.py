@@ -8,11 +8,11 @@ import pytest
 
 from ml_service.adapters.shelf.folder import FolderShelf
 from ml_service.adapters.signing_key import load_signing_key
-from ml_service.adapters.store.schema import upgrade
 from ml_service.domain.models.slots import Place
 from ml_service.settings import load_settings
 from tests.cli.desk import Type, store_of
 from tests.domain.models.report.rows import GOOD, INVERTED, USELESS
+from tests.migrated import migrated
 from tests.models import Registry, finished
 from tests.spoken import speak
 
@@ -20,7 +20,7 @@ from tests.spoken import speak
 @pytest.fixture
 def registry(folder: Path) -> Iterator[Registry]:
     settings = load_settings()
-    upgrade(settings.database_url)
+    migrated(settings.database_url)
     database, store = store_of(settings)
     yield Registry(store, FolderShelf(folder / "shelf", 1_000_000), key=load_signing_key(folder, None))
     database.close()
