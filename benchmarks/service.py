@@ -30,6 +30,8 @@ def main() -> None:
     with serving(["ml_service", "run"], ENVIRONMENT="testing") as server:
         rows.append(["signals/s in batches of 1,000, no model, 4 connections", spread(batches(server)), "20,000"])
         rows.append(["outcomes/s, durable, 8 connections", spread(outcomes(server)), "500"])
+    with serving(["ml_service", "run"], ENVIRONMENT="testing", WORKERS="2") as server:
+        rows.append(["signals/s in such batches with two web workers", spread(batches(server)), "20,000"])
     rows += trade_size()
     rows += memory()
     rows += starts()
