@@ -22,6 +22,7 @@ from typing import Any, Self
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extras import wait_select
 
 from tests.ports import HOST, free_port, is_free
 from tests.troubled_proxy import TroubledProxy as TroubledProxy
@@ -190,11 +191,14 @@ class PostgresServer(Server):
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-        connection = self._connect()
+        # In no transaction, where CREATE DATABASE refuses to run; and with a patience of its own: on a slow disk a copy
+        # takes longer than the service may wait for an answer.
+        connection = self._connect(by_steps=True)
         try:
-            connection.autocommit = True  # CREATE DATABASE refuses to run in a transaction.
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
+            wait_select(connection)
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            wait_select(connection)
         finally:
             connection.close()
         return self.url_of(name)
@@ -225,8 +229,11 @@ class PostgresServer(Server):
         nobody = pwd.getpwnam("nobody")
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
-    def _connect(self) -> "psycopg2.extensions.connection":
-        return psycopg2.connect(host=HOST, port=self.port, user="postgres", dbname="postgres", connect_timeout=5)
+    def _connect(self, by_steps: bool = False) -> "psycopg2.extensions.connection":
+        found: psycopg2.extensions.connection = psycopg2.connect(
+            host=HOST, port=self.port, user="postgres", dbname="postgres", connect_timeout=5, async_=by_steps
+        )
+        return found
 
     def _open_binaries(self) -> Path:
         """The folder of the binaries; for root, a copy that the unprivileged user can reach.
