@@ -69,7 +69,8 @@ def batches(server: Server) -> list[float]:
     rates = []
     for _ in range(ROUNDS + 1):
         report = run_load(server.port, request, connections=4, seconds=2.0, classify=whole_batch)
-        assert set(report.labels) == {"recorded"}, report.labels
+        # A disk that stands still for long enough leaves batches unrecorded, and they say so: they do not count.
+        assert set(report.labels) <= {"recorded", "unrecorded"}, report.labels
         rates.append(1000 * report.rate("recorded"))
     return rates[1:]
 
