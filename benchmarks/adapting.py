@@ -49,6 +49,7 @@ ENVIRONMENT: dict[str, Any] = {
     "ML_SERVICE__ADAPTATION__AUTOMATIC": "false",
     "ML_SERVICE_ADMIN_KEY": "boss",
     "ML_SERVICE_TRUSTED_NETWORK": "127.0.0.0/8",
+    "WORKERS": "2",
 }
 
 

@@ -33,7 +33,7 @@ YEAR = 525_600
 MINUTE_MS = 60_000
 RATE = 100.0
 BARS = 200
-ENVIRONMENT: dict[str, Any] = {"ML_SERVICE_TRUSTED_NETWORK": "127.0.0.0/8"}
+ENVIRONMENT: dict[str, Any] = {"ML_SERVICE_TRUSTED_NETWORK": "127.0.0.0/8", "WORKERS": "2"}
 
 
 def main(years: int) -> None:

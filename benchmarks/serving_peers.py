@@ -1,10 +1,11 @@
 """Requests per second of evaluate with five models, beside others that serve the same five, in one run.
 
-    python -m benchmarks.serving_peers [rounds] [seconds] [folder for the peers' environments]
+    python -m benchmarks.serving_peers [rounds] [seconds] [workers] [folder for the peers' environments]
 
 A plain Flask view that calls the native libraries, on the same server as ours; MLflow `models serve`, BentoML and
-LitServe with the merged graph, one worker each. Only ours decides, records and answers with reasons besides. The peers
-are installed on demand, each in an environment of its own; one that cannot be is left out and named.
+LitServe with the merged graph, with as many workers each: two unless told otherwise. Only ours decides, records and
+answers with reasons besides. The peers are installed on demand, each in an environment of its own; one that cannot be
+is left out and named.
 """
 
 import os
@@ -40,13 +41,14 @@ CONNECTIONS = 8
 START_SECONDS = 90.0
 
 
-def main(rounds: int, seconds: float, environments: Path) -> None:
+def main(rounds: int, seconds: float, workers: int, environments: Path) -> None:
     members, graph = trained_members()
     rows_back = max(member.rows_back for member in members)
     rows = np.random.default_rng(1).normal(0.0, 0.1, (1, rows_back, 25)).astype(np.float32).tolist()
     own = http_request("/predict", {"rows": rows})
     measured: dict[str, list[float]] = defaultdict(list)
     notes = []
+    shared = {"ENVIRONMENT": "testing", "WORKERS": str(workers)}
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         (folder / "graph.onnx").write_bytes(graph)
@@ -56,15 +58,13 @@ def main(rounds: int, seconds: float, environments: Path) -> None:
         ports: dict[str, tuple[int, bytes]] = {}
         for kind, name in (("remembering", "this service"), ("forgetful", "this service, run every time")):
             data = str(folder / "data")
-            server = stack.enter_context(
-                serving(["benchmarks.apps", kind], ML_SERVICE_DATA_DIR=data, ENVIRONMENT="testing")
-            )
+            server = stack.enter_context(serving(["benchmarks.apps", kind], ML_SERVICE_DATA_DIR=data, **shared))
             ports[name] = server.port, EVALUATE
-        native = stack.enter_context(serving(["benchmarks.apps", "native"], NATIVE=place, ENVIRONMENT="testing"))
+        native = stack.enter_context(serving(["benchmarks.apps", "native"], NATIVE=place, **shared))
         ports["a plain Flask view, native libraries"] = native.port, own
         for name in PACKAGES:
             try:
-                port = stack.enter_context(peer(name, environments, folder))
+                port = stack.enter_context(peer(name, environments, folder, workers))
             except (subprocess.CalledProcessError, TimeoutError, OSError) as error:
                 notes.append(f"{name} is left out: {error}")
                 continue
@@ -86,16 +86,17 @@ def main(rounds: int, seconds: float, environments: Path) -> None:
 
 
 @contextmanager
-def peer(name: str, environments: Path, folder: Path) -> Iterator[int]:
+def peer(name: str, environments: Path, folder: Path, workers: int) -> Iterator[int]:
     """Its server, answering, on a port."""
     python = installed(name, environments)
     port, graph = free_port(), folder / "graph.onnx"
     environment = {**os.environ, "GRAPH": str(graph), "OMP_NUM_THREADS": "1", "PATH": f"{python.parent}:/usr/bin:/bin"}
+    environment["WORKERS"] = str(workers)
     if name == "MLflow":
         saved = folder / "mlflow"
         subprocess.run([python, PEERS / "mlflow_model.py", graph, saved], check=True, env=environment)
-        command = [python.with_name("mlflow"), "models", "serve", "-m", saved, "--env-manager", "local", "-w", "1"]
-        command += ["-p", str(port), "-h", HOST]
+        command = [python.with_name("mlflow"), "models", "serve", "-m", saved, "--env-manager", "local"]
+        command += ["-w", str(workers), "-p", str(port), "-h", HOST]
     elif name == "BentoML":
         command = [python.with_name("bentoml"), "serve", "bento:Graph", "--port", str(port), "--host", HOST]
     else:
@@ -146,5 +147,6 @@ if __name__ == "__main__":
     main(
         int(told[0]) if told else 5,
         float(told[1]) if len(told) > 1 else 4.0,
-        Path(told[2]) if len(told) > 2 else Path.home() / ".cache" / "ml-service-peers",
+        int(told[2]) if len(told) > 2 else 2,
+        Path(told[3]) if len(told) > 3 else Path.home() / ".cache" / "ml-service-peers",
     )

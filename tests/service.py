@@ -167,5 +167,8 @@ class Service:
             "HOST": HOST,
             "PORT": str(self.port),
             "ML_SERVICE_DATA_DIR": str(self.folder / "data"),
+            # Most tests ask little, and would wait for a second process at every start. Those on the embedded store in
+            # which several matter say how many.
+            "WORKERS": "2" if "DATABASE_URL" in self.environment else "1",
             **self.environment,
         }

@@ -537,14 +537,6 @@ def test_without_an_address_the_store_is_a_file_in_the_data_folder():
 
     assert loaded.database_url == "sqlite:////srv/ml/ml_service.db"
     assert loaded.is_embedded
-    assert loaded.web_workers == 1
-
-
-def test_postgresql_gets_two_web_workers_unless_a_number_is_given():
-    environ = {"DATABASE_URL": "postgresql://db/bot"}
-
-    assert load_settings(environ).web_workers == 2
-    assert load_settings({**environ, "WORKERS": "4"}).web_workers == 4
 
 
 # Secrets

@@ -1,4 +1,4 @@
-"""BentoML, as its guide has it: GRAPH=… bentoml serve bento:Graph --port PORT."""
+"""BentoML, as its guide has it: GRAPH=… WORKERS=… bentoml serve bento:Graph --port PORT."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 
-@bentoml.service(workers=1)
+@bentoml.service(workers=int(os.environ["WORKERS"]))
 class Graph:
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()

@@ -1,5 +1,6 @@
-"""LitServe, as its guide has it: python lit.py PORT GRAPH."""
+"""LitServe, as its guide has it: WORKERS=… python lit.py PORT GRAPH."""
 
+import os
 import sys
 from typing import Any
 
@@ -20,6 +21,6 @@ class Graph(litserve.LitAPI):  # type: ignore[misc]  # it has no types here
 
 
 if __name__ == "__main__":
-    litserve.LitServer(Graph(), accelerator="cpu", workers_per_device=1).run(
+    litserve.LitServer(Graph(), accelerator="cpu", workers_per_device=int(os.environ["WORKERS"])).run(
         port=int(sys.argv[1]), host="127.0.0.1", generate_client_file=False, log_level="warning"
     )

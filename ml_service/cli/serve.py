@@ -35,7 +35,7 @@ def serve_granian(settings: Settings, app: str) -> None:
         address=settings.server.host,
         port=settings.server.port,
         interface=Interfaces.WSGI,
-        workers=settings.web_workers,
+        workers=settings.server.workers,
         blocking_threads=settings.server.threads,
         backlog=CONNECTIONS_WAITING,
         http=HTTPModes.http1,
@@ -55,7 +55,7 @@ def serve_granian(settings: Settings, app: str) -> None:
 def serve_gunicorn(settings: Settings, app: str) -> None:
     host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
     os.environ["ML_SERVICE_BIND"] = f"{host}:{settings.server.port}"
-    os.environ["ML_SERVICE_WEB_WORKERS"] = str(settings.web_workers)
+    os.environ["ML_SERVICE_WEB_WORKERS"] = str(settings.server.workers)
     os.environ["ML_SERVICE_WEB_THREADS"] = str(settings.server.threads)
     config = str(ROOT / "config" / "gunicorn.conf.py")
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", config, f"{app}()"])

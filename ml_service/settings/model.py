@@ -76,10 +76,6 @@ class Settings(Section):
         """The store is SQLite, a file on this host."""
         return self.database_url.startswith("sqlite:")
 
-    @property
-    def web_workers(self) -> int:
-        return self.server.workers or (1 if self.is_embedded else 2)
-
     @cached_property
     def gate_policy(self) -> GatePolicy:
         return {

@@ -40,8 +40,8 @@ class ServerSettings(Section):
     kind: Annotated[Literal["granian", "gunicorn"], Lower] = "granian"
     host: Host = "127.0.0.1"
     port: int = whole(5000, 1, 65535)
-    workers: int | None = whole(None, 1, 64)
-    """None: one on SQLite, two on PostgreSQL."""
+    workers: int = whole(2, 1, 64)
+    """Web processes; Python keeps each of them to one processor."""
     threads: int = whole(448, 4, 1024)
     decision_slots: int = whole(8, 1, 512)
     decision_waiting: int = whole(320, 0, 512)

@@ -22,7 +22,7 @@ ROUNDS = [2, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(1200)
 
 @pytest.mark.parametrize("rounds", ROUNDS)
 def test_acknowledged_outcomes_survive_the_kill_of_every_process_on_sqlite(tmp_path: Path, rounds: int) -> None:
-    with Service(tmp_path) as service, Reporters(service, REPORTERS) as reporters:
+    with Service(tmp_path, WORKERS="2") as service, Reporters(service, REPORTERS) as reporters:
         starts = [killed_and_started(service, reporters) for _ in range(rounds)]
 
     with service_again(service):

@@ -38,7 +38,7 @@ def test_a_trade_posted_many_times_at_once_over_two_workers_counts_once(
 
 @pytest.mark.parametrize("ids", IDS)
 def test_a_trade_posted_many_times_at_once_on_sqlite_counts_once(tmp_path: Path, ids: int) -> None:
-    with Service(tmp_path, "run", None, **PATIENT) as service:
+    with Service(tmp_path, "run", None, WORKERS="2", **PATIENT) as service:
         assert_a_storm_counts_once(service, ids)
 
 

@@ -201,7 +201,7 @@ def test_every_signal_is_decided_while_redis_is_in_trouble(tmp_path: Path) -> No
 
 
 def test_every_signal_is_decided_while_the_worker_is_stopped_and_killed(tmp_path: Path) -> None:
-    with quick_disk(tmp_path) as data, Service(tmp_path, ML_SERVICE_DATA_DIR=data) as service:
+    with quick_disk(tmp_path) as data, Service(tmp_path, ML_SERVICE_DATA_DIR=data, WORKERS="2") as service:
         worker = service.processes("worker")[0]
 
         worker.send_signal(signal.SIGSTOP)
@@ -216,7 +216,7 @@ def test_every_signal_is_decided_while_the_worker_is_stopped_and_killed(tmp_path
 
 
 def test_every_signal_is_decided_while_another_process_holds_the_embedded_store(tmp_path: Path) -> None:
-    with Service(tmp_path) as service:
+    with Service(tmp_path, WORKERS="2") as service:
         set_thresholds(service)
         await_health(service)
 
@@ -229,7 +229,7 @@ def test_every_signal_is_decided_while_another_process_holds_the_embedded_store(
 
 
 def test_every_signal_is_decided_while_the_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
-    with Service(tmp_path, ML_SERVICE_DATA_DIR=str(small_disk)) as service:
+    with Service(tmp_path, ML_SERVICE_DATA_DIR=str(small_disk), WORKERS="2") as service:
         set_thresholds(service)
         await_health(service)
         decisions = assert_always_answered(service, 0.5)
@@ -259,7 +259,7 @@ def test_every_signal_is_decided_while_the_disk_is_full(tmp_path: Path, small_di
 @pytest.mark.skipif(COMPILER is None, reason=NO_COMPILER)
 @pytest.mark.parametrize("trouble", ["fail", "hang"])
 def test_every_signal_is_decided_while_the_disk_fails_or_hangs(tmp_path: Path, trouble: str) -> None:
-    with Syncs(tmp_path) as syncs, Service(tmp_path, **syncs.environment) as service:
+    with Syncs(tmp_path) as syncs, Service(tmp_path, WORKERS="2", **syncs.environment) as service:
         set_thresholds(service)
         await_health(service)
 

@@ -26,7 +26,7 @@ SLOW_CALLERS = 100
 def test_three_times_the_saturating_load_leaves_most_of_the_decisions_and_a_live_service(
     tmp_path: Path, server: str
 ) -> None:
-    with Service(tmp_path, ML_SERVICE_SERVER=server) as service:
+    with Service(tmp_path, ML_SERVICE_SERVER=server, WORKERS="2") as service:
         drive(service, 8, 1.0)
         before = peak_of(service)
 
@@ -53,7 +53,7 @@ def peak_of(service: Service) -> float:
 @pytest.mark.long
 @pytest.mark.parametrize("connections", [96, 200])
 def test_a_much_larger_crowd_costs_no_more(tmp_path: Path, connections: int) -> None:
-    with Service(tmp_path) as service:
+    with Service(tmp_path, WORKERS="2") as service:
         drive(service, 8, 1.0)
         peak = drive(service, SATURATING, 4.0).rate("judged")
 

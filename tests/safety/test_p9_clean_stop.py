@@ -75,7 +75,9 @@ def test_a_stop_waits_for_the_request_that_is_under_way(tmp_path: Path) -> None:
 
 
 def prepared(folder: Path, **environment: str) -> Service:
-    return Service(folder, "run", None, **{"ML_SERVICE__SERVER__DRAIN_MS": str(DRAIN_MS), **environment})
+    return Service(
+        folder, "run", None, **{"ML_SERVICE__SERVER__DRAIN_MS": str(DRAIN_MS), "WORKERS": "2", **environment}
+    )
 
 
 def stop_under_load(service: Service, end: str) -> None:

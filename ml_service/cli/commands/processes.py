@@ -25,8 +25,8 @@ def run(
 
 def web() -> None:
     """Run the web server alone."""
+    from ml_service.cli.safe_start import refuse_unsafe
     from ml_service.cli.serve import serve
-    from ml_service.cli.start import refuse_unsafe
 
     settings = load_settings()
     keep_private()
