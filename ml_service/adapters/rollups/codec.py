@@ -4,8 +4,7 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +23,7 @@ PARTS = (Summary, Amounts, Path, Streaks, Holding, Tally)
 
 
 def shape_of(breakdowns: Iterable[str]) -> int:
-    names = [[one.name for one in fields(part)] for part in PARTS]
+    names = [list(part._fields) for part in PARTS]
     return zlib.crc32(repr([VERSION, list(breakdowns), names]).encode()) & 0x7FFFFFFF
 
 
@@ -51,7 +50,10 @@ def content_of(tallies: Tallies) -> bytes | None:
     return b"z" + zlib.compress(content, 1) if len(content) > PACKED_MIN else b"p" + content
 
 
+@lru_cache(maxsize=4096)
 def tallies_from(content: bytes | None) -> Tallies:
+    """Whoever looks at a history looks again, and all its days but the last are what they were: some 6 MB of them are
+    kept as they were read."""
     if content is None:
         return {}
     plain = zlib.decompress(content[1:]) if content[:1] == b"z" else content[1:]
@@ -85,14 +87,10 @@ def packed_tally(tally: Tally) -> list[bytes]:
 
 
 def numbers_of(summary: Summary) -> list[float]:
-    parts = (summary.pnl, summary.percent, summary.r, summary.path, summary.streaks, summary.holding)
-    pnl, percent, r, path, streaks, holding = ([getattr(part, name) for name in NAMES[type(part)]] for part in parts)
-    counts = [summary.trades, summary.quarantined, summary.wins, summary.losses, summary.ties]
-    numbers = [*counts, *pnl, *percent, *r, summary.growth, *path, *streaks, *holding]
+    counts = (summary.trades, summary.quarantined, summary.wins, summary.losses, summary.ties)
+    amounts = (*summary.pnl, *summary.percent, *summary.r)
+    numbers = [*counts, *amounts, summary.growth, *summary.path, *summary.streaks, *summary.holding]
     return [math.nan if number is None else number for number in numbers]
-
-
-NAMES: Mapping[type, tuple[str, ...]] = {part: tuple(one.name for one in fields(part)) for part in PARTS}
 
 
 def summary_from(numbers: tuple[Any, ...]) -> Summary:

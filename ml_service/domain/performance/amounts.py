@@ -1,11 +1,10 @@
 """Amounts: results in one unit, added up so that two sums merge into one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(NamedTuple):
     """Gains and losses apart: neither sum can cancel out, so merging costs no precision."""
 
     known: int = 0

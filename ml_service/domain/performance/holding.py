@@ -1,13 +1,12 @@
 """Holding: how long positions were open, and with how much in them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_service.domain.performance.trade import ClosedTrade
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """Of the trades alone whose times are known."""
 
     known: int = 0

@@ -1,12 +1,11 @@
 """Path: how cumulated profit went, kept so that a drawdown across two days is found from the two."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """Everything is told from its own start, which is 0 and part of it."""
 
     end: float = 0.0

@@ -1,15 +1,14 @@
 """Streaks: wins and losses in a row, kept so that a run goes on from one day into the next."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Streaks:
+class Streaks(NamedTuple):
     """Runs are positive for wins and negative for losses; a tie is 0, and ends either."""
 
-    count: int = 0
+    known: int = 0
     first: int = 0
     """The run it begins with."""
     current: int = 0
@@ -18,15 +17,15 @@ class Streaks:
     losses_max: int = 0
 
     def then(self, after: "Streaks") -> "Streaks":
-        if not self.count or not after.count:
-            return self if self.count else after
+        if not self.known or not after.known:
+            return self if self.known else after
         goes_on = self.current * after.first > 0
         joined = self.current + after.first if goes_on else 0
         # A run that fills one side whole reaches through to the far end of the other.
         return Streaks(
-            self.count + after.count,
-            joined if goes_on and abs(self.first) == self.count else self.first,
-            joined if goes_on and abs(after.current) == after.count else after.current,
+            self.known + after.known,
+            joined if goes_on and abs(self.first) == self.known else self.first,
+            joined if goes_on and abs(after.current) == after.known else after.current,
             max(self.wins_max, after.wins_max, joined),
             max(self.losses_max, after.losses_max, -joined),
         )

@@ -6,7 +6,7 @@ So a day is summarised once, and a history of any length is a fold over its days
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_service.domain.performance.amounts import NO_AMOUNTS, Amounts, amounts_of
 from ml_service.domain.performance.holding import NO_HOLDING, Holding, holding_of
@@ -15,8 +15,7 @@ from ml_service.domain.performance.streaks import NO_STREAKS, Streaks, streaks_o
 from ml_service.domain.performance.trade import ClosedTrade
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     trades: int = 0
     quarantined: int = 0
     wins: int = 0

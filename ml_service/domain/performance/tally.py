@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_service.domain.performance.days import BREAKDOWNS, Day
 from ml_service.domain.performance.summary import NO_TRADES, Summary, summarised
@@ -23,8 +24,7 @@ class Counted:
     """Another report counts in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     taken: Summary = NO_TRADES
     rejected: Summary = NO_TRADES
     corrected: int = 0

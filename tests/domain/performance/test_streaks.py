@@ -13,10 +13,10 @@ SIGNS = st.lists(st.sampled_from([1.0, -1.0, 0.0]), max_size=12)
     ("results", "expected"),
     [
         ([], NO_STREAKS),
-        ([0.5, 2, -1, 3], Streaks(count=4, first=2, current=1, wins_max=2, losses_max=1)),
-        ([-1, -1, -1], Streaks(count=3, first=-3, current=-3, wins_max=0, losses_max=3)),
-        ([1, 0, 1], Streaks(count=3, first=1, current=1, wins_max=1, losses_max=0)),
-        ([0, 0], Streaks(count=2)),
+        ([0.5, 2, -1, 3], Streaks(known=4, first=2, current=1, wins_max=2, losses_max=1)),
+        ([-1, -1, -1], Streaks(known=3, first=-3, current=-3, wins_max=0, losses_max=3)),
+        ([1, 0, 1], Streaks(known=3, first=1, current=1, wins_max=1, losses_max=0)),
+        ([0, 0], Streaks(known=2)),
     ],
 )
 def test_runs_are_counted(results: list[float], expected: Streaks) -> None:
