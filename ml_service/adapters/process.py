@@ -19,6 +19,7 @@ GARBAGE_THRESHOLDS = (20_000, 20, 50)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOOK_SECONDS = 0.05
 NUDGES = 5
+SAID_YES, SAID_NO = 0, 64
 SO_ATTACH_FILTER = 26
 DROP_FIRST_PACKETS = b"".join(
     struct.pack("HBBI", *instruction)
@@ -66,6 +67,24 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def apart(work: Callable[[], bool]) -> bool:
+    """What the work says, done in a child, which takes all the memory that it needed away with it. Trouble is told by
+    the child, and ends this process as it ended that."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        die_with_parent()
+        said = work()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(SAID_YES if said else SAID_NO)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status not in (SAID_YES, SAID_NO):
+        sys.exit(status if status > 0 else 128 - status)
+    return status == SAID_YES
 
 
 def wake_for_signals() -> None:

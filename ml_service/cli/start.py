@@ -1,42 +1,17 @@
 """Before anything listens: sound settings, and a database in today's shape."""
 
 import contextlib
-import socket
 import sys
-import time
 from collections.abc import Callable
 
 from ml_service.adapters.local_copy import LocalCopy
 from ml_service.adapters.store.schema import MARKET, await_database, upgrade
 from ml_service.cli.safe_start import LOOK_MS, refuse_unsafe
-from ml_service.errors import FieldError, Misconfigured, StoreUnavailable
+from ml_service.errors import StoreUnavailable
 from ml_service.settings import Settings
 
 PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 1.0
-PORT_SECONDS = 3.0
-"""The processes of a service that was killed a moment ago may take as long to let go of their port."""
-
-
-def refuse_taken_port(settings: Settings) -> None:
-    """The server shares its port among its own workers, so it would share it with a stranger's as well."""
-    deadline = time.monotonic() + PORT_SECONDS
-    while (trouble := taken(settings.server.host, settings.server.port)) is not None:
-        if time.monotonic() > deadline:
-            where = f"{settings.server.host}:{settings.server.port}"
-            message = f"nothing can listen on {where} ({trouble}); is the service running already?"
-            raise Misconfigured((FieldError("server.port (PORT)", message),))
-        time.sleep(0.1)
-
-
-def taken(host: str, port: int) -> str | None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error.strerror
-    return None
 
 
 def prepare(settings: Settings) -> bool:

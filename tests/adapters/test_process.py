@@ -55,6 +55,38 @@ told.wait()
 print("told", flush=True)
 """
 
+APART = """
+import sys
+from ml_service.adapters.process import apart
+
+loaded = []
+
+def work(said):
+    loaded.append("much")
+    return said
+
+print(apart(lambda: work(True)), apart(lambda: work(False)), loaded, flush=True)
+apart(lambda: sys.exit("no room"))
+print("never")
+"""
+
+
+def test_work_done_apart_is_answered_and_leaves_nothing_behind_and_its_trouble_ends_both() -> None:
+    ended = subprocess.run([sys.executable, "-c", APART], capture_output=True, text=True, timeout=20)
+
+    assert ended.stdout == "True False []\n"
+    assert ended.stderr == "no room\n"
+    assert ended.returncode == 1
+
+
+def test_work_done_apart_that_is_killed_ends_the_one_that_waits_for_it() -> None:
+    killed = "import os, signal\nfrom ml_service.adapters.process import apart\n"
+    killed += "apart(lambda: os.kill(os.getpid(), signal.SIGKILL))\nprint('never')"
+
+    ended = subprocess.run([sys.executable, "-c", killed], capture_output=True, text=True, timeout=20)
+
+    assert (ended.returncode, ended.stdout) == (128 + signal.SIGKILL, "")
+
 
 def test_a_shut_door_lets_nobody_in_and_serves_all_who_are_in_or_in_the_queue() -> None:
     done = run(DOOR).communicate(timeout=20)[0]
