@@ -1,20 +1,43 @@
 """Outcomes as performance reads them: which days there are, with their stamps, and the rows of a span of time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from ml_service.adapters.store import tables as t
-from ml_service.adapters.store.codec import Row, outcome_from
+from ml_service.adapters.store.codec import lesson_from
 from ml_service.adapters.store.paging import narrowed
 from ml_service.adapters.store.transaction import Look
 from ml_service.domain.lessons import Lesson
 from ml_service.domain.market.regimes import ALIASES
+from ml_service.domain.outcomes import in_r
 from ml_service.domain.performance.tally import Counted
-from ml_service.domain.performance.trade import ClosedTrade, closed_trade
+from ml_service.domain.performance.trade import ClosedTrade, trade_of
 from ml_service.ports import Period
 
 ROWS_AT_ONCE = 2_000
+
+OUTCOME = t.outcomes.c
+READ: tuple[Any, ...] = (
+    OUTCOME.effective_at_ms,
+    OUTCOME.id,
+    OUTCOME.symbol,
+    OUTCOME.accepted,
+    OUTCOME.superseded_by,
+    OUTCOME.quarantined,
+    OUTCOME.released_at_ms,
+    OUTCOME.pnl,
+    OUTCOME.pnl_percent,
+    OUTCOME.risk,
+    OUTCOME.percent_per_r,
+    OUTCOME.opened_at_ms,
+    OUTCOME.closed_at_ms,
+    OUTCOME.entry_price,
+    OUTCOME.quantity,
+    OUTCOME.lesson,
+)
+"""In the order in which `counted_from` takes them."""
 
 
 class TalliesReading(Look):
@@ -29,28 +52,24 @@ class TalliesReading(Look):
         c = t.outcomes.c
         last = (since_ms, -1)
         while True:
-            rows = (
-                self._connection.execute(
-                    select(t.outcomes)
-                    .where(c.user_id == user_id, c.effective_at_ms >= last[0], c.effective_at_ms < until_ms)
-                    .where(tuple_(c.effective_at_ms, c.id) > last)
-                    .order_by(c.effective_at_ms, c.id)
-                    .limit(ROWS_AT_ONCE)
-                )
-                .mappings()
-                .all()
-            )
+            rows = self._connection.execute(
+                select(*READ)
+                .where(c.user_id == user_id, c.effective_at_ms >= last[0], c.effective_at_ms < until_ms)
+                .where(tuple_(c.effective_at_ms, c.id) > last)
+                .order_by(c.effective_at_ms, c.id)
+                .limit(ROWS_AT_ONCE)
+            ).all()
             yield from map(counted_from, rows)
             if len(rows) < ROWS_AT_ONCE:
                 return
-            last = (rows[-1]["effective_at_ms"], rows[-1]["id"])
+            last = (rows[-1].effective_at_ms, rows[-1].id)
 
     def latest_trades(self, user_id: str, period: Period, limit: int) -> Sequence[ClosedTrade]:
         c = t.outcomes.c
-        query = select(t.outcomes).where(c.user_id == user_id, c.accepted.is_(True), c.superseded_by.is_(None))
+        query: Select[Any] = select(*READ).where(c.user_id == user_id, c.accepted.is_(True), c.superseded_by.is_(None))
         query = narrowed(query, c.symbol, c.effective_at_ms, period)
         query = query.order_by(c.effective_at_ms.desc(), c.id.desc()).limit(limit)
-        rows = self._connection.execute(query).mappings().all()
+        rows = self._connection.execute(query).all()
         return [counted_from(row).trade for row in reversed(rows)]
 
     def users_with_outcomes(self) -> Iterator[str]:
@@ -67,19 +86,41 @@ def regime_of(lesson: Lesson) -> str | None:
     return ALIASES.get(lesson.regime, lesson.regime) if lesson.regime is not None else None
 
 
-def counted_from(row: Row) -> Counted:
-    stored = outcome_from(row)
-    lesson = stored.lesson
-    trade = closed_trade(
-        stored,
+def counted_from(row: Any) -> Counted:
+    # By its place, and no more columns than are read here: thousands of rows are told for one question.
+    (
+        at_ms,
+        _,
+        symbol,
+        accepted,
+        superseded_by,
+        quarantined,
+        released_at_ms,
+        pnl,
+        pnl_percent,
+        risk,
+        percent_per_r,
+        opened_at_ms,
+        closed_at_ms,
+        entry_price,
+        quantity,
+        text,
+    ) = row
+    lesson = lesson_from(text)
+    trade = trade_of(
+        at_ms,
+        symbol,
+        quarantined is None or released_at_ms is not None,
+        pnl=pnl,
+        pnl_percent=pnl_percent,
+        r=in_r(pnl, pnl_percent, risk, lesson, percent_per_r),
+        opened_at_ms=opened_at_ms,
+        closed_at_ms=closed_at_ms,
+        entry_price=entry_price,
+        quantity=quantity,
         revision=lesson.thresholds_revision if lesson is not None else None,
         thresholds_symbol=lesson.thresholds_symbol if lesson is not None else None,
         regime=regime_of(lesson) if lesson is not None else None,
-        r=stored.r(row["percent_per_r"]),
     )
-    return Counted(
-        trade,
-        accepted=stored.outcome.accepted,
-        was_taken=lesson is not None and lesson.taken and not stored.outcome.accepted,
-        superseded=stored.superseded_by is not None,
-    )
+    was_taken = lesson is not None and lesson.taken and not accepted
+    return Counted(trade, bool(accepted), was_taken, superseded_by is not None)

@@ -10,8 +10,7 @@ from ml_service.domain.performance.summary import NO_TRADES, Summary, summarised
 from ml_service.domain.performance.trade import ClosedTrade
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A stored outcome, as it is tallied."""
 
     trade: ClosedTrade

@@ -1,14 +1,13 @@
 """A closed trade: what performance is worked out from."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_service.domain.outcomes import DAY_MS, StoredOutcome
 
 HOUR_MS = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedTrade:
+class ClosedTrade(NamedTuple):
     at_ms: int
     """When it closed, else when it was reported."""
     symbol: str
@@ -58,23 +57,52 @@ def closed_trade(
 ) -> ClosedTrade:
     """`r` stands in where the outcome names no risk."""
     outcome = stored.outcome
-    believed = not stored.is_quarantined
-    held_ms = None
-    if outcome.opened_at_ms is not None and outcome.closed_at_ms is not None:
-        held_ms = outcome.closed_at_ms - outcome.opened_at_ms
-    notional = None
-    if outcome.entry_price is not None and outcome.quantity is not None:
-        notional = outcome.entry_price * outcome.quantity
-    return ClosedTrade(
-        at_ms=stored.effective_at_ms,
-        symbol=outcome.symbol,
+    return trade_of(
+        stored.effective_at_ms,
+        outcome.symbol,
+        not stored.is_quarantined,
         pnl=outcome.pnl,
-        pnl_percent=outcome.pnl_percent if believed else None,
-        r=(outcome.r if outcome.r is not None else r) if believed else None,
-        held_ms=held_ms if held_ms is not None and held_ms >= 0 and believed else None,
-        notional=notional if believed else None,
+        pnl_percent=outcome.pnl_percent,
+        r=outcome.r if outcome.r is not None else r,
+        opened_at_ms=outcome.opened_at_ms,
+        closed_at_ms=outcome.closed_at_ms,
+        entry_price=outcome.entry_price,
+        quantity=outcome.quantity,
         revision=revision,
         thresholds_symbol=thresholds_symbol,
         regime=regime,
-        quarantined=not believed,
+    )
+
+
+def trade_of(
+    at_ms: int,
+    symbol: str,
+    believed: bool,
+    *,
+    pnl: float | None,
+    pnl_percent: float | None,
+    r: float | None,
+    opened_at_ms: int | None,
+    closed_at_ms: int | None,
+    entry_price: float | None,
+    quantity: float | None,
+    revision: int | None,
+    thresholds_symbol: str | None,
+    regime: str | None,
+) -> ClosedTrade:
+    """Of what is reported alone: what is not believed keeps no ratio, and no times to build one on."""
+    if not believed:
+        return ClosedTrade(at_ms, symbol, pnl, None, None, None, None, revision, thresholds_symbol, regime, True)
+    held_ms = closed_at_ms - opened_at_ms if opened_at_ms is not None and closed_at_ms is not None else None
+    return ClosedTrade(
+        at_ms,
+        symbol,
+        pnl,
+        pnl_percent,
+        r,
+        held_ms if held_ms is not None and held_ms >= 0 else None,
+        entry_price * quantity if entry_price is not None and quantity is not None else None,
+        revision,
+        thresholds_symbol,
+        regime,
     )
