@@ -32,6 +32,8 @@ from ml_service.ports import Page
 
 WAITING_MAX = 10_000
 RECENT = 100
+BY_HAND = ("set", "reset", "restore")
+"""Thresholds around which a learner begins anew."""
 NEVER = 0
 """Stands for the time where an outcome had nothing to teach."""
 
@@ -109,10 +111,28 @@ ANCHOR = (
     .where(
         t.thresholds.c.user_id == bindparam("user_id"),
         t.thresholds.c.symbol == bindparam("symbol"),
-        t.thresholds.c.source.in_(("set", "reset", "restore")),
+        t.thresholds.c.source.in_(BY_HAND),
     )
     .order_by(t.thresholds.c.revision.desc())
     .limit(1)
+)
+OF_THRESHOLDS = (
+    t.thresholds.c.user_id == bindparam("user_id"),
+    t.thresholds.c.symbol == bindparam("symbol"),
+)
+BEGUN_ANEW = select(func.max(t.thresholds.c.changed_at_ms)).where(*OF_THRESHOLDS, t.thresholds.c.source.in_(BY_HAND))
+TAKEN_BACK = (
+    select(t.adaptations.c.at_ms, t.thresholds.c.changed_at_ms)
+    .join_from(
+        t.adaptations,
+        t.thresholds,
+        and_(
+            t.thresholds.c.user_id == t.adaptations.c.user_id,
+            t.thresholds.c.symbol == t.adaptations.c.symbol,
+            t.thresholds.c.revision == t.adaptations.c.undone_by,
+        ),
+    )
+    .where(*OF_THRESHOLDS)
 )
 SAVE_LEARNER = update(t.learners).where(
     t.learners.c.user_id == bindparam("of_user"),
@@ -168,19 +188,29 @@ class LearnersReading(Look):
         name = mark(symbol).name
         found: dict[str, tuple[Taught | None, float | None]] = {}
         rows = self._connection.execute(REPLACED[name], {"user_id": user_id, "symbol": symbol}).all()
+        forgotten = self._forgotten(user_id, symbol) if rows else []
         while rows:
             further = {}
             for row in rows:
                 learned_at = getattr(row, name)
-                if learned_at is not None and learned_at != NEVER and row.lesson is not None:
+                is_known = not any(begin <= (learned_at or NEVER) <= end for begin, end in forgotten)
+                if learned_at is not None and is_known and row.lesson is not None:
                     told = taught(row.accepted, row.pnl, row.pnl_percent, row.risk, row.lesson)
                     found[row.newest] = (told, row.percent_per_r)
                 else:
-                    # It was replaced before it taught anything; perhaps what it had replaced itself did.
+                    # It was replaced before it taught anything, or what it taught is forgotten; perhaps what it had
+                    # replaced itself is known.
                     found.setdefault(row.newest, (None, None))
                     further[row.trade_id] = row.newest
             rows = self._replaced_by(user_id, further) if further else []
         return found
+
+    def _forgotten(self, user_id: str, symbol: str) -> list[tuple[int, int]]:
+        """From when until when outcomes were learned from that the learner knows nothing of any more."""
+        scope = {"user_id": user_id, "symbol": symbol}
+        begun_ms = self._connection.execute(BEGUN_ANEW, scope).scalar()
+        undone = self._connection.execute(TAKEN_BACK, scope).all()
+        return [(NEVER, begun_ms or NEVER), *((at_ms, undone_at_ms) for at_ms, undone_at_ms in undone)]
 
     def _replaced_by(self, user_id: str, further: Mapping[str, str]) -> Sequence[Any]:
         newest = case(dict(further), value=OLD.c.superseded_by)
