@@ -76,7 +76,8 @@ def recent_query(column: Any, ahead: bool) -> Select[Any]:
     o = t.outcomes.c
     claimed = and_(o.quarantined == "from_the_future", o.released_at_ms.is_(None))
     moment = o.received_at_ms if ahead else o.effective_at_ms
-    query = select(o.id, moment.label("moment"), o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
+    told = (o.pnl_percent, o.quarantined, o.released_at_ms, o.source, o.corrects, o.superseded_by)
+    query = select(o.id, moment.label("moment"), *told)
     if ahead:
         oldest: Any = bindparam("oldest_ms")
         query = query.where(of_scope(column), claimed, o.effective_at_ms >= oldest, o.received_at_ms >= oldest)
@@ -145,6 +146,16 @@ def taught(accepted: Any, pnl: float | None, percent: float | None, risk: float 
     lesson = lesson_from(stored)
     assert lesson is not None
     return Taught(bool(accepted), pnl, percent, risk, lesson)
+
+
+def is_apart(row: Any) -> bool:
+    return row.quarantined is not None and row.released_at_ms is None
+
+
+def was_put_right(row: Any) -> bool:
+    """Of one in quarantine: somebody has looked at it and said what is true. A correction in quarantine has not put
+    anything right itself: what stands in its place is what it meant to correct."""
+    return row.superseded_by is not None and row.corrects is None
 
 
 class LearnersReading(Look):
@@ -225,14 +236,13 @@ class LearnersReading(Look):
         oldest_ms = rows[-1].moment if len(rows) == RECENT else 0
         early = self._connection.execute(AHEAD[name], {**scope, "oldest_ms": oldest_ms}).all()
         last = sorted([*rows, *early], key=lambda row: (row.moment, row.id), reverse=True)[:RECENT]
-        apart = [row for row in last if row.quarantined is not None and row.released_at_ms is None]
         return Recent(
             percents=tuple(
                 row.pnl_percent
                 for row in last
-                if row.pnl_percent is not None and (row.quarantined is None or row.released_at_ms is not None)
+                if row.pnl_percent is not None and row.superseded_by is None and not is_apart(row)
             ),
-            quarantined=sum(row.source == "bot" for row in apart),
+            quarantined=sum(row.source == "bot" and is_apart(row) and not was_put_right(row) for row in last),
         )
 
     def anchor(self, user_id: str, symbol: str) -> Mapping[str, float] | None:
