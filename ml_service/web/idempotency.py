@@ -20,15 +20,16 @@ def claim(call: Call, request: Request, shows_secret: bool) -> Response | None:
         raise InvalidInput.at("Idempotency-Key", "not possible here: the answer holds a secret and is not kept")
     if not FORM.fullmatch(key):
         raise InvalidInput.at("Idempotency-Key", "expected 1 to 200 printable characters without blanks")
-    content = f"{request.method} {request.path}\n".encode() + call.body
+    # Callers without keys of their own share a name, and one caller may act for many users: each address has its keys.
+    key = f"{request.method} {request.path} {key}"
     try:
-        found = call.parts.idempotency.claim(call.actor, key, hashlib.sha256(content).hexdigest(), call.now_ms)
+        found = call.parts.idempotency.claim(call.actor, key, hashlib.sha256(call.body).hexdigest(), call.now_ms)
     except Unavailable:
         # Outcomes repeat safely by their trade_id; the rest needs the database anyway and will say so.
         return None
     match found.state:
         case "other":
-            raise KeyReused("this Idempotency-Key stands for another request")
+            raise KeyReused("this Idempotency-Key stands for another body")
         case "under_way":
             raise Conflict("the request with this Idempotency-Key is still under way", "request_in_flight")
         case "answered":

@@ -407,6 +407,32 @@ def test_bytes_that_are_hardly_http_are_refused_or_understood(name: str, embedde
     assert "Traceback" not in embedded.log.read_text()
 
 
+BROKEN_CHUNKS: Mapping[str, bytes] = {
+    "a broken size": b"zz\r\n{}\r\n0\r\n\r\n",
+    "a negative size": b"-2\r\n{}\r\n0\r\n\r\n",
+    "a huge size": b"fffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+    "an end before the first": b"",
+    "an end in the first": b"5\r\n{",
+}
+BODY_LEFT_OUT = ("reset", "adapt", "freeze", "unfreeze", "adaptations/abc/undo")
+
+
+@pytest.mark.parametrize("name", BROKEN_CHUNKS)
+def test_broken_chunks_are_no_body_that_was_left_out(name: str, embedded: Service) -> None:
+    headers = (*JSON, ("X-Admin-Key", ADMIN), ("Transfer-Encoding", "chunked"))
+    before = rows(embedded)
+
+    for action in BODY_LEFT_OUT:
+        head = request("POST", f"/api/v1/thresholds/ada/{action}", headers=headers)
+        sent = head.replace(b"Content-Length: 0\r\n", b"") + BROKEN_CHUNKS[name]
+        answer = exchange(embedded.port, sent, then_close=True)
+
+        check(answer, sent)
+        assert answer.status == 400, (action, answer.body)
+
+    assert rows(embedded) == before
+
+
 # ---- everything the document describes
 
 

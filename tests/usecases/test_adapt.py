@@ -18,6 +18,7 @@ from ml_service.adapters.store.learner_codec import learned_bytes
 from ml_service.adapters.store.recorder import DirectRecorder
 from ml_service.adapters.store.schema import upgrade
 from ml_service.adapters.store.sql import SqlStore, SqlWriting
+from ml_service.domain.adaptation.anchored import Memory
 from ml_service.domain.outcomes import DAY_MS, Outcome
 from ml_service.domain.types import Thresholds
 from ml_service.errors import Conflict, NotFound
@@ -302,6 +303,51 @@ def test_after_an_undo_learning_pauses_and_goes_on(learned: Learned) -> None:
     assert pausing.explanation.verdict == "held"
     assert "cooling down" in pausing.explanation.reason
     assert later.explanation.verdict == "moved"
+
+
+def corrected(database: Database, days: range) -> int:
+    """Every outcome of those days turns out to have been a loss; how many there are."""
+    _, outcomes = decisions_and_outcomes(days)
+    right = [replace(one, trade_id=f"{one.trade_id}+", corrects=one.trade_id, pnl=-10.0) for one in outcomes]
+    receipts = DirectRecorder(database).keep(right, evening(days[-1] + 40))
+    assert {receipt.status for receipt in receipts} == {"created"}
+    return len(right)
+
+
+def known(store: SqlStore) -> int:
+    with store.read() as reading:
+        learned = reading.learner("ada", BTC).learned
+    assert learned is not None
+    assert isinstance(learned.memory, Memory)
+    return learned.memory.known
+
+
+def test_a_correction_takes_back_nothing_that_a_reset_has_made_forgotten(learned: Learned) -> None:
+    embedded, store, _past_told = learned
+    put(store, Reset())
+
+    count = corrected(embedded, range(10, 15))
+    adapted(store, 61)
+
+    assert known(store) == count
+
+
+def test_a_correction_takes_back_what_is_still_known_after_an_undo_and_no_more(learned: Learned) -> None:
+    embedded, store, past_told = learned
+    last = moved(past_told)[-1].adaptation
+    assert last is not None
+    undone_day = last.at_ms // DAY_MS - evening(0) // DAY_MS
+    took_back(store, last.id)
+    before = known(store)
+
+    corrected(embedded, range(undone_day - 2, undone_day))
+    adapted(store, 61)
+    still = known(store)
+    count = corrected(embedded, range(undone_day, undone_day + 1))
+    adapted(store, 62)
+
+    assert still == before
+    assert known(store) == before + count
 
 
 def test_setting_by_hand_lays_the_library_around_the_new_vector(learned: Learned) -> None:

@@ -42,6 +42,7 @@ def test_an_adaptation_says_what_moved_and_why(desk: Desk, traded: str) -> None:
         assert update["old_value"] != update["new_value"]
         assert "the limit goes from" in update["reason"]
         assert update["confidence"] is None or 0.5 <= update["confidence"] <= 1.0
+        assert update["signals_flipped_r"]["count"] == update["signals_flipped"]
     assert told["evidence"]["new_outcomes"] == 40 * 24
     assert told["evidence"]["window"]["counterfactual"] > 0
 

@@ -43,11 +43,18 @@ def test_another_body_under_the_same_key_is_unprocessable(desk: Desk, user: str)
     assert len(desk.stored_outcomes(user)) == 1
 
 
-def test_another_route_under_the_same_key_is_unprocessable(desk: Desk, user: str) -> None:
+def test_one_key_serves_each_user_and_each_route_of_a_caller_by_itself(desk: Desk, user: str) -> None:
+    # A bot that names its call after its cycle says the same for all its users.
     key = {"Idempotency-Key": f"{user}-1"}
+    values = {"thresholds": {"rsi_threshold": 75}}
     desk.data("POST", f"/api/v1/outcomes/{user}", OUTCOME, headers=key)
 
-    desk.problem(422, "POST", f"/api/v1/outcomes/{user}-b", OUTCOME, key)
+    another_user = desk.data("POST", f"/api/v1/outcomes/{user}-b", OUTCOME, headers=key)
+    another_route = desk.data("PUT", f"/api/v1/thresholds/{user}", values, headers=key)
+
+    assert (another_user["status"], another_user["user_id"]) == ("created", f"{user}-b")
+    assert another_route["revision"] == 1
+    desk.problem(422, "POST", f"/api/v1/outcomes/{user}-b", {**OUTCOME, "pnl": 2.0}, key)
 
 
 def test_callers_do_not_share_keys(desk: Desk, user: str) -> None:

@@ -32,6 +32,8 @@ from ml_service.ports import Page
 
 WAITING_MAX = 10_000
 RECENT = 100
+BY_HAND = ("set", "reset", "restore")
+"""Thresholds around which a learner begins anew."""
 NEVER = 0
 """Stands for the time where an outcome had nothing to teach."""
 
@@ -74,7 +76,8 @@ def recent_query(column: Any, ahead: bool) -> Select[Any]:
     o = t.outcomes.c
     claimed = and_(o.quarantined == "from_the_future", o.released_at_ms.is_(None))
     moment = o.received_at_ms if ahead else o.effective_at_ms
-    query = select(o.id, moment.label("moment"), o.pnl_percent, o.quarantined, o.released_at_ms, o.source)
+    told = (o.pnl_percent, o.quarantined, o.released_at_ms, o.source, o.corrects, o.superseded_by)
+    query = select(o.id, moment.label("moment"), *told)
     if ahead:
         oldest: Any = bindparam("oldest_ms")
         query = query.where(of_scope(column), claimed, o.effective_at_ms >= oldest, o.received_at_ms >= oldest)
@@ -109,10 +112,28 @@ ANCHOR = (
     .where(
         t.thresholds.c.user_id == bindparam("user_id"),
         t.thresholds.c.symbol == bindparam("symbol"),
-        t.thresholds.c.source.in_(("set", "reset", "restore")),
+        t.thresholds.c.source.in_(BY_HAND),
     )
     .order_by(t.thresholds.c.revision.desc())
     .limit(1)
+)
+OF_THRESHOLDS = (
+    t.thresholds.c.user_id == bindparam("user_id"),
+    t.thresholds.c.symbol == bindparam("symbol"),
+)
+BEGUN_ANEW = select(func.max(t.thresholds.c.changed_at_ms)).where(*OF_THRESHOLDS, t.thresholds.c.source.in_(BY_HAND))
+TAKEN_BACK = (
+    select(t.adaptations.c.at_ms, t.thresholds.c.changed_at_ms)
+    .join_from(
+        t.adaptations,
+        t.thresholds,
+        and_(
+            t.thresholds.c.user_id == t.adaptations.c.user_id,
+            t.thresholds.c.symbol == t.adaptations.c.symbol,
+            t.thresholds.c.revision == t.adaptations.c.undone_by,
+        ),
+    )
+    .where(*OF_THRESHOLDS)
 )
 SAVE_LEARNER = update(t.learners).where(
     t.learners.c.user_id == bindparam("of_user"),
@@ -125,6 +146,16 @@ def taught(accepted: Any, pnl: float | None, percent: float | None, risk: float 
     lesson = lesson_from(stored)
     assert lesson is not None
     return Taught(bool(accepted), pnl, percent, risk, lesson)
+
+
+def is_apart(row: Any) -> bool:
+    return row.quarantined is not None and row.released_at_ms is None
+
+
+def was_put_right(row: Any) -> bool:
+    """Of one in quarantine: somebody has looked at it and said what is true. A correction in quarantine has not put
+    anything right itself: what stands in its place is what it meant to correct."""
+    return row.superseded_by is not None and row.corrects is None
 
 
 class LearnersReading(Look):
@@ -168,19 +199,29 @@ class LearnersReading(Look):
         name = mark(symbol).name
         found: dict[str, tuple[Taught | None, float | None]] = {}
         rows = self._connection.execute(REPLACED[name], {"user_id": user_id, "symbol": symbol}).all()
+        forgotten = self._forgotten(user_id, symbol) if rows else []
         while rows:
             further = {}
             for row in rows:
                 learned_at = getattr(row, name)
-                if learned_at is not None and learned_at != NEVER and row.lesson is not None:
+                is_known = not any(begin <= (learned_at or NEVER) <= end for begin, end in forgotten)
+                if learned_at is not None and is_known and row.lesson is not None:
                     told = taught(row.accepted, row.pnl, row.pnl_percent, row.risk, row.lesson)
                     found[row.newest] = (told, row.percent_per_r)
                 else:
-                    # It was replaced before it taught anything; perhaps what it had replaced itself did.
+                    # It was replaced before it taught anything, or what it taught is forgotten; perhaps what it had
+                    # replaced itself is known.
                     found.setdefault(row.newest, (None, None))
                     further[row.trade_id] = row.newest
             rows = self._replaced_by(user_id, further) if further else []
         return found
+
+    def _forgotten(self, user_id: str, symbol: str) -> list[tuple[int, int]]:
+        """From when until when outcomes were learned from that the learner knows nothing of any more."""
+        scope = {"user_id": user_id, "symbol": symbol}
+        begun_ms = self._connection.execute(BEGUN_ANEW, scope).scalar()
+        undone = self._connection.execute(TAKEN_BACK, scope).all()
+        return [(NEVER, begun_ms or NEVER), *((at_ms, undone_at_ms) for at_ms, undone_at_ms in undone)]
 
     def _replaced_by(self, user_id: str, further: Mapping[str, str]) -> Sequence[Any]:
         newest = case(dict(further), value=OLD.c.superseded_by)
@@ -195,14 +236,13 @@ class LearnersReading(Look):
         oldest_ms = rows[-1].moment if len(rows) == RECENT else 0
         early = self._connection.execute(AHEAD[name], {**scope, "oldest_ms": oldest_ms}).all()
         last = sorted([*rows, *early], key=lambda row: (row.moment, row.id), reverse=True)[:RECENT]
-        apart = [row for row in last if row.quarantined is not None and row.released_at_ms is None]
         return Recent(
             percents=tuple(
                 row.pnl_percent
                 for row in last
-                if row.pnl_percent is not None and (row.quarantined is None or row.released_at_ms is not None)
+                if row.pnl_percent is not None and row.superseded_by is None and not is_apart(row)
             ),
-            quarantined=sum(row.source == "bot" for row in apart),
+            quarantined=sum(row.source == "bot" and is_apart(row) and not was_put_right(row) for row in last),
         )
 
     def anchor(self, user_id: str, symbol: str) -> Mapping[str, float] | None:

@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from ml_service.adapters.store.database import Database, Writer
 from ml_service.adapters.store.group_commit import GroupCommit, Ticket
 from ml_service.adapters.store.journal import Entry, Journal, sameness
+from ml_service.adapters.store.under_way import Flight, Key, UnderWay
 from ml_service.adapters.store.writer import Reported, note_conflict, write_decisions, write_outcomes
 from ml_service.domain.outcomes import Outcome, Receipt
 from ml_service.domain.types import Decision, RecordedDecision
@@ -77,6 +78,7 @@ class GroupRecorder:
         self._unrecorded_lock = threading.Lock()
         self._recent: dict[tuple[str, str], Decision] = {}
         self._recent_lock = threading.Lock()
+        self._under_way = UnderWay()
         self._stop = threading.Event()
         self._drainer = threading.Thread(target=self._drain_for_ever, name="drain", daemon=True)
         self._drainer.start()
@@ -86,13 +88,33 @@ class GroupRecorder:
     def record(
         self, decisions: Sequence[Decision], wait_ms: float, remaining_ms: float = math.inf
     ) -> list[RecordedDecision]:
-        latest = time.monotonic() + remaining_ms / 1000
+        began = time.monotonic()
+        latest = began + remaining_ms / 1000
+        first: dict[Key, Decision] = {}
+        for one in decisions:
+            if one.named_by_caller:
+                first.setdefault((one.user_id, one.decision_id), one)
+        if not first:
+            return self._record(decisions, wait_ms, latest)
+        with self._under_way.claimed(first) as (ours, others):
+            own = [one for one in decisions if not one.named_by_caller or is_first(one, first, ours)]
+            told = dict(zip(map(id, own), self._record_unless_known(own, wait_ms, latest), strict=True))
+            ours.told = {key: standing(first[key], told[id(first[key])]) for key in ours.keys}
+        until = min(latest, began + (wait_ms + self._patience.journal_wait_ms) / 1000)
+        for one in decisions:
+            if id(one) not in told:
+                key = (one.user_id, one.decision_id)
+                found = others.get(key, ours).standing(key, until - time.monotonic())
+                told[id(one)] = found or RecordedDecision(None)
+        return [told[id(one)] for one in decisions]
+
+    def _record_unless_known(
+        self, decisions: Sequence[Decision], wait_ms: float, latest: float
+    ) -> list[RecordedDecision]:
         known = self._known(decisions)
-        if known:
-            rest = [one for one in decisions if id(one) not in known]
-            answers = iter(self._record(rest, wait_ms, latest)) if rest else iter(())
-            return [known.get(id(one)) or next(answers) for one in decisions]
-        return self._record(decisions, wait_ms, latest)
+        rest = [one for one in decisions if id(one) not in known]
+        answers = iter(self._record(rest, wait_ms, latest)) if rest else iter(())
+        return [known.get(id(one)) or next(answers) for one in decisions]
 
     def _record(self, decisions: Sequence[Decision], wait_ms: float, latest: float) -> list[RecordedDecision]:
         # A batch goes in portions, so that single decisions find a place between them, and it may wait longer:
@@ -134,8 +156,6 @@ class GroupRecorder:
     def _known(self, decisions: Sequence[Decision]) -> dict[int, RecordedDecision]:
         """Decisions whose id an earlier one holds, as far as memory and journal know."""
         named = {(one.user_id, one.decision_id) for one in decisions if one.named_by_caller}
-        if not named:
-            return {}
         earlier = {key: found for key in named if (found := self._recent.get(key)) is not None}
         with contextlib.suppress(Unavailable):
             earlier |= self._journal.earlier_decisions([key for key in named if key not in earlier])
@@ -297,6 +317,16 @@ class DirectRecorder:
     def keep(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Receipt]:
         with self._database.write() as connection:
             return write_outcomes(connection, [Reported(outcome, now_ms) for outcome in outcomes])
+
+
+def is_first(decision: Decision, first: Mapping[Key, Decision], ours: Flight) -> bool:
+    key = (decision.user_id, decision.decision_id)
+    return first[key] is decision and key in ours.keys
+
+
+def standing(decision: Decision, told: RecordedDecision) -> RecordedDecision:
+    """What the others hear who named the same id."""
+    return RecordedDecision(told.kept, told.earlier or decision) if told.kept is not None else told
 
 
 def abandon(ticket: Ticket[Any] | None) -> None:

@@ -222,16 +222,18 @@ class Composite:
         target = step.before.copy()
         target[index] = choice.probe.end
         rows = self.memory.evidence.on_the_way(step.before, index, choice.probe.end)
+        flipped = self.memory.evidence.on_the_way(step.before, index, float(step.after[index]))
         move = Moved(
             parameter=self.scale.names[index],
             before=self._value(step.before, index),
             after=self._value(step.after, index),
             target=self._value(target, index),
             bounded_by=choice.bound,
-            flipped=len(self.memory.evidence.on_the_way(step.before, index, float(step.after[index]))),
+            flipped=len(flipped),
             on_the_way=mean_by_day(rows.results, rows.days),
             counterfactual_share=float(1.0 - rows.accepted.mean()) if len(rows) else None,
             sentence="",
+            flipped_result=mean_by_day(flipped.results, flipped.days),
         )
         way = "tighter" if step.after[index] > step.before[index] else "looser"
         lead = f"With {plain(move.parameter)} at {move.target:.4g} the window would have {choice.why}"

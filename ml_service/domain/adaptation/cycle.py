@@ -124,7 +124,7 @@ def cycle(now: Situation, policy: GatePolicy, rules: AdaptationPolicy) -> Cycle:
         return resting(
             "held",
             f"frozen: {now.recent.quarantined} of the last 100 outcomes are in quarantine, more than {QUARANTINED_MAX};"
-            " look at them and release what is right",
+            " look at them: release what is right, correct what is wrong",
         )
     if not teaching:
         return resting("held", "nothing new since the last adaptation")

@@ -30,6 +30,8 @@ class Moved:
     """Mean result of the signals between the former threshold and the target that pass every other limit."""
     counterfactual_share: float | None
     sentence: str
+    flipped_result: Estimate | None = None
+    """Mean result of those that this step judges differently; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def moves(step: Step, scale: Scale, evidence: Evidence) -> list[Moved]:
     found = []
     for index in np.flatnonzero(step.before != step.after).tolist():
         on_the_way = evidence.on_the_way(step.before, index, float(ends[index]))
-        result = mean_by_day(on_the_way.results, on_the_way.days)
+        flipped = evidence.on_the_way(step.before, index, float(step.after[index]))
         share = float(1.0 - on_the_way.accepted.mean()) if len(on_the_way) else None
         move = Moved(
             parameter=scale.names[index],
@@ -89,10 +89,11 @@ def moves(step: Step, scale: Scale, evidence: Evidence) -> list[Moved]:
             after=float(after[index]),
             target=float(targets[index]),
             bounded_by=step.bounded_by[index] if step.bounded_by else "target reached",
-            flipped=len(evidence.on_the_way(step.before, index, float(step.after[index]))),
-            on_the_way=result,
+            flipped=len(flipped),
+            on_the_way=mean_by_day(on_the_way.results, on_the_way.days),
             counterfactual_share=share,
             sentence="",
+            flipped_result=mean_by_day(flipped.results, flipped.days),
         )
         tighter = bool(step.after[index] > step.before[index])
         found.append(spoken(move, tighter, step.reason if step.verdict == "rolled_back" else None))
@@ -104,7 +105,7 @@ def spoken(move: Moved, tighter: bool, reason: str | None) -> Moved:
     if reason is not None:
         return replace(move, sentence=f"{step[0].upper()}{step[1:]}: {reason}.")
     effect = "refuse such signals" if tighter else "take such signals"
-    return replace(move, sentence=f"{outcome_of(move)}: to {effect}, {step}.")
+    return replace(move, sentence=f"{outcome_of(move)}: to {effect}, {step}{judged_anew(move, tighter)}.")
 
 
 def way(move: Moved) -> str:
@@ -121,7 +122,8 @@ def outcome_of(move: Moved) -> str:
 
 
 def gained(result: Estimate) -> str:
-    said = f"{'gained' if result.mean >= 0.0 else 'lost'} {abs(result.mean):.2f} R"
+    size = f"{abs(result.mean):.2f}"
+    said = f"{'gained' if result.mean >= 0.0 else 'lost'} {size} R" if size != "0.00" else "came out even"
     if result.count > 1:
         said += " on average"
     if result.low is not None and result.high is not None:
@@ -137,6 +139,17 @@ def why_no_further(move: Moved) -> str:
             return f", as far toward {move.target:.4g} as one cycle allows"
         case _:
             return ""
+
+
+def judged_anew(move: Moved, tighter: bool) -> str:
+    """Of the signals on the way, those that this step reaches."""
+    if move.bounded_by == "target reached":
+        return ""
+    verb, result = "refuses" if tighter else "lets in", move.flipped_result
+    if result is None:
+        return f"; as yet it {verb} none of them"
+    counted = "the one" if result.count == 1 else f"the {result.count}"
+    return f"; {counted} of them that it {verb} now {gained(result)}"
 
 
 def plain(parameter: str) -> str:

@@ -110,6 +110,8 @@ def update_data(move: Mapping[str, Any]) -> dict[str, Any]:
         "reason": move["sentence"],
         "confidence": confidence(move["on_the_way"]),
         "signals_flipped": move["flipped"],
+        # Moves that were kept before it was told do not have it.
+        "signals_flipped_r": move.get("flipped_result"),
         "signals_on_the_way_r": move["on_the_way"],
         "counterfactual_share": move["counterfactual_share"],
     }

@@ -15,6 +15,7 @@ from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.journal import Journal
 from ml_service.adapters.store.recorder import PAUSE_MS, DirectRecorder, GroupRecorder, Patience
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.types import Decision, RecordedDecision
 from ml_service.errors import NotKept, StoreUnavailable
 from ml_service.ports import Period
 from tests.builders import NOW_MS, decision, outcome, rejected, taken
@@ -370,20 +371,58 @@ def test_a_decision_that_ran_out_of_patience_is_recorded_once_all_the_same(bench
     assert bench.count(t.journal_conflicts) == 0
 
 
-def test_a_slow_database_is_given_up_within_the_wait(bench: Bench) -> None:
+@contextmanager
+def busy(bench: Bench) -> Iterator[None]:
+    """Holds the writer of SQLite, or the keys of PostgreSQL, for as long as the block lasts."""
     blocker = Database(bench.database.url)
     with blocker.write() as connection:
-        # Holds the writer of SQLite, or the keys of PostgreSQL, for as long as this block lasts.
         if not bench.database.is_sqlite:
             connection.exec_driver_sql("LOCK TABLE decision_keys IN ACCESS EXCLUSIVE MODE")
         connection.execute(update(t.generations).values(value=t.generations.c.value))
+        yield
+    blocker.close()
+
+
+def test_a_slow_database_is_given_up_within_the_wait(bench: Bench) -> None:
+    with busy(bench):
         began = time.monotonic()
         (told,) = bench.recorder.record([taken("d-1")], wait_ms=25)
         took = time.monotonic() - began
-    blocker.close()
 
     assert told.kept == "journal"
     assert took < 1.0
+
+
+def test_two_that_name_one_id_while_the_database_is_slow_hear_one_answer(bench: Bench) -> None:
+    first, second = taken("own"), rejected("own")
+    answers: dict[str, RecordedDecision] = {}
+
+    def ask(name: str, decision: Decision, wait_ms: float) -> None:
+        (answers[name],) = bench.recorder.record([decision], wait_ms)
+
+    with busy(bench):
+        # Something is in the writer's hands, so that what follows waits in the queue.
+        bench.recorder.record([taken("another")], wait_ms=50)
+        hasty = threading.Thread(target=ask, args=("hasty", first, 200.0))
+        patient = threading.Thread(target=ask, args=("patient", second, WAIT_MS))
+        hasty.start()
+        time.sleep(0.05)
+        patient.start()
+        hasty.join()
+    patient.join()
+    bench.back()
+
+    assert (answers["hasty"].kept, answers["hasty"].earlier) == ("journal", None)
+    assert answers["patient"].earlier == first
+    assert bench.count(t.journal_conflicts) == 0
+
+
+def test_two_of_one_call_that_name_one_id_hear_one_answer(bench: Bench) -> None:
+    many = [taken("own"), *(taken(f"d-{number}") for number in range(150)), rejected("own")]
+
+    told = bench.recorder.record(many, WAIT_MS)
+
+    assert [one.earlier for one in told] == [None] * 151 + [many[0]]
 
 
 def test_a_repeat_gets_its_first_answer_also_while_the_database_that_holds_it_is_away(bench: Bench) -> None:

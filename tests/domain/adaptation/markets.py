@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks import worlds
 from ml_service.domain.adaptation import Anchored, Explanation
+from ml_service.domain.adaptation.explanation import Moved
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -116,16 +117,35 @@ def assert_told_truly(explanation: Explanation, limits: tuple[Limit, ...]) -> No
             continue
         tightened = by_name[move.parameter].tightened(move.before, move.after)
         assert tightened * by_name[move.parameter].tightened(move.before, move.target) > 0.0
-        if move.on_the_way is None:
-            assert move.sentence.startswith("No signal of the window")
-        elif tightened > 0.0:
+        assert move.on_the_way is not None
+        even = abs(move.on_the_way.mean) < 0.005
+        lead = move.sentence.partition(": ")[0]
+        if tightened > 0.0:
             assert move.on_the_way.mean < 0.0
-            assert " lost " in move.sentence
+            assert ("came out even" if even else " lost ") in lead
             assert "to refuse such signals" in move.sentence
         else:
             assert move.on_the_way.mean > 0.0
-            assert " gained " in move.sentence
+            assert ("came out even" if even else " gained ") in lead
             assert "to take such signals" in move.sentence
+        assert_flips_told(move, "refuses" if tightened > 0.0 else "lets in")
+
+
+def assert_flips_told(move: Moved, verb: str) -> None:
+    """What the step itself does, where it goes only a part of the way."""
+    assert move.on_the_way is not None
+    result = move.flipped_result
+    assert (result.count if result is not None else 0) == move.flipped <= move.on_the_way.count
+    if move.bounded_by == "target reached":
+        assert result == move.on_the_way
+        assert verb not in move.sentence
+    elif result is None:
+        assert f"as yet it {verb} none of them" in move.sentence
+    else:
+        counted = "the one" if result.count == 1 else f"the {result.count}"
+        worth = "came out even" if abs(result.mean) < 0.005 else f"{abs(result.mean):.2f} R"
+        assert f"; {counted} of them that it {verb} now " in move.sentence
+        assert worth in move.sentence.partition(f" {verb} now ")[2]
 
 
 def same(one: object, other: object) -> bool:
