@@ -1,5 +1,6 @@
 """`python -m ml_service`: the table of contents. A new command is one file in `commands/` and one line below."""
 
+import errno
 import sys
 from typing import NoReturn
 
@@ -23,7 +24,10 @@ from ml_service.cli.commands import (
     train,
     verify_audit,
 )
-from ml_service.errors import Misconfigured, ServiceError
+from ml_service.errors import Misconfigured, NotKept, ServiceError
+
+TAKES_NOTHING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A disk that is full, or a folder that is somebody else's: whoever runs a command can mend that."""
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The adaptive sidecar for trading bots.")
 cli.command("run")(processes.run)
@@ -54,5 +58,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except ServiceError as error:
         print(f"{error.code}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in TAKES_NOTHING:
+            raise
+        print(f"{NotKept.code}: {error.filename or 'a file'} could not be used: {error.strerror}", file=sys.stderr)
         sys.exit(1)
     sys.exit(0)

@@ -36,6 +36,9 @@ THRESHOLDS = 19
 LIKELY = 0.5
 """From this chance on, an outcome is told to come true."""
 
+ROUNDING = 1e-9
+"""Nats a row: what is left by rounding where a chance is the base rate."""
+
 Truths = NDArray[np.bool_]
 
 
@@ -57,7 +60,7 @@ class Worth:
 
     @property
     def has_skill(self) -> bool:
-        return self.gain.low is not None and self.gain.low > 0.0
+        return is_more_than_rounding(self.gain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Evaluation:
 
     @property
     def has_skill(self) -> bool:
-        return self.gain.low is not None and self.gain.low > 0.0
+        return is_more_than_rounding(self.gain)
 
     @property
     def verdict(self) -> str:
@@ -112,6 +115,10 @@ class Evaluation:
         if self.has_skill:
             return f"Skill: the calibrated chances gained {self.gain.value:+.4f} ({interval})."
         return f"No evidence of skill: {self.gain.value:+.4f} ({interval})."
+
+
+def is_more_than_rounding(gain: Estimate) -> bool:
+    return gain.low is not None and gain.low > ROUNDING
 
 
 def evaluated(walk: Walk, models: Sequence[str], seed: int) -> Evaluation:

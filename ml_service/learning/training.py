@@ -84,8 +84,10 @@ def checked(dataset: Dataset, plan: Plan) -> int:
     count = int(np.count_nonzero(dataset.teaches))
     if count <= ROWS_MIN:
         where = plan.stream.symbol if plan.regime == EVERY else f"{plan.stream.symbol} in {plan.regime}"
+        noise = int(np.count_nonzero(~dataset.keep))
         raise Untrainable(
             f"{where}: expected more than {ROWS_MIN:,} examples, found {count:,} in {len(dataset):,} labelled rows"
+            f" ({noise:,} left out as noise, {len(dataset) - noise - count:,} moved by less than the costs)"
         )
     return count
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ml_service.domain.market.candles import Floats
 from ml_service.domain.market.regimes import REGIMES
-from ml_service.domain.models.calibration import Calibration
+from ml_service.domain.models.calibration import Calibration, squashed
 from ml_service.domain.models.conformal import Conformal, conformal
-from ml_service.domain.models.fitting import calibrated, fitted, log_odds_of, on_base, squashed_all
+from ml_service.domain.models.fitting import base_odds, calibrated, fitted, log_odds_of, on_base, squashed_all
 from ml_service.domain.models.metrics import log_losses
 from ml_service.domain.models.slots import EVERY
 from ml_service.domain.models.weights import ROWS_MIN, Weighing, moved, priors, skills
@@ -31,6 +31,7 @@ class SideRule:
 
     line: Calibration
     base_rate: float
+    """What the line says where the models have no say: smoothed alike, or the smoothing would be told as a gain."""
     gain: float
     """Mean net return of those that paid …"""
     loss: float
@@ -112,7 +113,7 @@ def side_rule(pooled: Floats, returns: Floats, what: str) -> SideRule:
     line = fitted(pooled, paid)
     return SideRule(
         line=line,
-        base_rate=float(paid.mean()),
+        base_rate=squashed(base_odds(paid)),
         gain=float(returns[paid].mean()) if paid.any() else 0.0,
         loss=float(returns[~paid].mean()) if not paid.all() else 0.0,
         answer=conformal(calibrated(line, pooled), paid),

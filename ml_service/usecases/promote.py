@@ -55,8 +55,8 @@ def promote(
         for model in entering:
             if model.status not in ("SHADOW", "ACTIVE"):
                 raise Conflict(
-                    f"model {model.model_id} is {model.status}: expected SHADOW or ACTIVE; a set that has served"
-                    " comes back by a rollback",
+                    f"model {model.model_id} is {model.status} ({model.reason}): expected SHADOW or ACTIVE; what a"
+                    " promotion replaced comes back by a rollback of it, all else by the same training once more",
                     "wrong_status",
                 )
         leaving = tx.models_of_set(head.set_id) if head is not None and head.set_id is not None else []

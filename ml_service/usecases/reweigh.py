@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ml_service.domain.ids import ENTROPY_BYTES, decision_id
+from ml_service.domain.models.evidence import REWEIGHED
 from ml_service.domain.models.record import SetRecord, record_of, same_as
 from ml_service.domain.models.reweighing import Reweighed, evidence_document, reweighed
 from ml_service.domain.models.set_document import provenance_of, signed_set
@@ -14,7 +15,6 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Reading, Store
 
 PREDICTIONS_MAX = 10_000
-NAME = "reweighed"
 """Of the entry in the provenance."""
 
 
@@ -43,7 +43,7 @@ def reweigh(
             raise Conflict(f"set {set_id} has expired", "expired")
         models = verified_set(record.opened().signed, key, SCHEMA.hash)
         line = descent(record, reading)
-        since_ms = int(provenance_of(record.signed).get(NAME, {}).get("until_ms", line[-1].created_at_ms))
+        since_ms = int(provenance_of(record.signed).get(REWEIGHED, {}).get("until_ms", line[-1].created_at_ms))
         sets = [one.set_id for one in line]
         read = reading.resolved(sets, since_ms, now_ms, PREDICTIONS_MAX)
     found = reweighed(models, read)
@@ -62,7 +62,7 @@ def reweigh(
             found.models, set_id=decision_id(now_ms, entropy(ENTROPY_BYTES)), version=tx.next_set_version(record.place)
         )
         evidence = evidence_document(found, set_id, sets, since_ms, until_ms)
-        made = record_of(signed_set(named, {NAME: evidence}, key), now_ms)
+        made = record_of(signed_set(named, {REWEIGHED: evidence}, key), now_ms)
         tx.save_set(made)
         tx.append_audit(
             now_ms, actor, "model.reweighed", made.set_id, {"from": set_id, "episodes": evidence["episodes"]}
@@ -74,7 +74,7 @@ def descent(record: SetRecord, reading: Reading) -> list[SetRecord]:
     """The set, the one it was made of, and so on to the one that was trained. All have the same members and graph, so
     what any of them said in the meantime is evidence."""
     line = [record]
-    while (former := provenance_of(line[-1].signed).get(NAME, {}).get("from")) is not None:
+    while (former := provenance_of(line[-1].signed).get(REWEIGHED, {}).get("from")) is not None:
         found = reading.model_set(former)
         if found is None or found.graph_sha256 != record.graph_sha256 or found in line:
             break

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ml_service.domain.job import Job, Progress
-from ml_service.errors import Unavailable
+from ml_service.errors import ServiceError, Unavailable
 from ml_service.usecases.adapt import adapt_all
 from ml_service.usecases.jobs import EXPLAIN
 from ml_service.worker.explaining import explain
@@ -90,7 +90,8 @@ class JobRunner:
             raise
         except Exception as error:
             logger.exception("job %s (%s) failed", self._job.id, self._job.kind)
-            self._end(parts, "failed", error=repr(error))
+            # Expected trouble has a sentence for people; of a bug, the name of the exception says more.
+            self._end(parts, "failed", error=str(error) if isinstance(error, ServiceError) else repr(error))
         return True
 
     def _take(self, parts: Parts) -> bool:

@@ -32,3 +32,21 @@ def test_a_database_that_is_away_is_said_in_one_line(folder: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("store_unavailable: the database is not answering")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_that_takes_nothing_is_said_in_one_line(folder: Path) -> None:
+    # Not even root may make a folder there.
+    environ = {**os.environ, "ML_SERVICE_DATA_DIR": "/sys/nowhere"}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "ml_service", "data", "list"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("not_kept: /sys/nowhere could not be used: ")
+    assert len(ended.stderr.splitlines()) == 1

@@ -98,9 +98,14 @@ def test_a_set_has_weights_for_every_regime_and_knows_its_rows(training: Trainin
     assert found.horizon_minutes == 15
 
 
-def test_too_few_examples_are_refused_with_their_number() -> None:
-    with pytest.raises(Untrainable, match="expected more than 1,000 examples, found 900"):
-        train(dataset(900), plan(), TRAINERS, open_graph=Opened)
+def test_too_few_examples_are_refused_with_their_number_and_with_what_became_of_the_other_rows() -> None:
+    few = dataset(900)
+    noisy = replace(few, keep=np.arange(len(few)) >= 50, bought=few.bought.copy(), sold=few.sold.copy())
+    noisy.bought[40:60] = noisy.sold[40:60] = -0.001
+    found = f"found {len(few) - 60} in {len(few)} labelled rows .50 left out as noise, 10 moved by less than the costs"
+
+    with pytest.raises(Untrainable, match=f"expected more than 1,000 examples, {found}"):
+        train(noisy, plan(), TRAINERS, open_graph=Opened)
 
 
 def test_a_model_that_cannot_be_trained_is_left_out_and_named() -> None:

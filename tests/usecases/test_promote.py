@@ -216,8 +216,8 @@ def test_a_set_that_has_expired_or_lost_a_model_is_not_promoted(registry: Regist
 
     short = registry.register("short")
     model_id = short.opened().models.members[0].model_id
-    retire(model_id, reason="", actor="tester", now_ms=registry.now_ms, store=registry.store)
-    with pytest.raises(Conflict, match="is RETIRED: expected SHADOW or ACTIVE") as wrong:
+    retire(model_id, reason="no good", actor="tester", now_ms=registry.now_ms, store=registry.store)
+    with pytest.raises(Conflict, match=r"is RETIRED \(no good\): expected SHADOW or ACTIVE") as wrong:
         registry.promote(short.set_id)
     assert wrong.value.code == "wrong_status"
     with pytest.raises(NotFound, match="no set 'nowhere'"):

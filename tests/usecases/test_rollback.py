@@ -271,8 +271,20 @@ def test_what_was_rolled_back_may_not_come_back_by_promotion(registry: Registry)
     registry.promote(second.set_id)
     registry.roll_back()
 
-    with pytest.raises(Conflict, match="is RETIRED"):
+    with pytest.raises(Conflict, match=r"is RETIRED .*all else by the same training once more"):
         registry.promote(second.set_id)
+
+
+def test_the_same_training_once_more_makes_anew_what_was_rolled_back(registry: Registry) -> None:
+    first, second = registry.register("first"), registry.register("second")
+    registry.promote(first.set_id)
+    registry.promote(second.set_id)
+    registry.roll_back()
+
+    again = registry.register("second")
+
+    assert again.set_id != second.set_id
+    assert registry.promote(again.set_id)[1]
 
 
 def changed_view(*told: Changes) -> View:

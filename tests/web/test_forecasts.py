@@ -505,6 +505,20 @@ def test_an_explanation_says_what_each_feature_did(desk: Desk, user: str) -> Non
         assert {effects[name]["log_odds"] for name in SCHEMA.names if name not in SCHEMA.names[0:6:5]} == {0.0}
 
 
+def test_an_explanation_of_what_is_always_said_tells_that_nothing_moves_it(desk: Desk, user: str) -> None:
+    fed(desk)
+    promote(desk, made(desk, listening(5, 1.0), rises=Calibration(), falls=Calibration(-0.25, 0.0)))
+    methods = {
+        action: desk.data(
+            "GET", f"/api/v1/decision/{user}/{desk.evaluate(user, NOW, action=action)['decision_id']}/explanation"
+        )["method"]
+        for action in ("BUY", "SELL")
+    }
+
+    assert "No feature moves this forecast" in methods["SELL"]
+    assert "No feature moves this forecast" not in methods["BUY"]
+
+
 def test_contributions_are_asked_for_once_and_shown_when_the_worker_has_them(desk: Desk, user: str) -> None:
     fed(desk)
     promote(desk, made(desk, listening(0, 1.0)))

@@ -90,6 +90,7 @@ def test_a_promotion_serves_at_once_and_a_rollback_brings_the_former_back(
     back = [desk.admin("POST", f"{ROOT}/models/rollback", {**place, "set_id": second}) for _ in range(2)]
 
     assert (promoted["set_id"], promoted["changed"], promoted["set"]["version"]) == (second, True, 2)
+    assert promoted["evidence"] == ["No test has told what it is worth."]
     assert in_view == second
     assert [(one["set_id"], one["step"], one["changed"]) for one in back] == [
         (first, "rolled_back", True),

@@ -72,7 +72,7 @@ def test_what_the_command_complained_of_is_the_error_of_the_job(bench: Bench, mo
 
     failed = now(bench, job)
     assert failed.state == "failed"
-    assert "found 3" in (failed.error or "")
+    assert failed.error == "untrainable: expected more than 1,000 examples, found 3"
 
 
 def test_a_wrong_option_is_named_by_the_job_and_not_only_framed(bench: Bench) -> None:

@@ -57,10 +57,12 @@ class FolderShelf:
             raise ModelRefused(f"expected file {sha256} on the shelf, found none") from None
         except OSError as error:
             raise ModelRefused(f"file {sha256} cannot be read: {error.strerror}") from None
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            # Asked first: `fdopen` has an error of its own for a folder, and leaves the handle open.
+            os.close(handle)
+            raise ModelRefused(f"expected a plain file {sha256}, found something else")
         with os.fdopen(handle, "rb") as file:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise ModelRefused(f"expected a plain file {sha256}, found something else")
             self._check_size(found.st_size)
             try:
                 content = file.read(self._bytes_max + 1)

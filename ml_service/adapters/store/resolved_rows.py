@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import or_, select
+from sqlalchemy import BigInteger, ColumnElement, cast, func, literal, or_, select
 
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.tally_rows import TalliesReading
@@ -33,22 +33,27 @@ READ: tuple[Any, ...] = (
 )
 
 STATUS = '"model_status":"'
+HEX = "0123456789abcdef"
+TIME_DIGITS = (*range(1, 9), *range(10, 14))
+"""Where they stand in an id of ours, counted from 1."""
 
 
 class ResolvedReading(TalliesReading):
     def resolved(self, set_ids: Sequence[str], since_ms: int, until_ms: int, limit: int) -> list[Resolved]:
         found: list[Resolved] = []
+        dialect = self._connection.dialect.name
         for user_id in list(self.users_with_outcomes()):
             # Along the outcomes of one user, by time: no index leads from a set to its decisions, and their table is
             # the largest there is.
             query = (
                 select(*READ)
-                .join(t.decision_keys, (k.user_id == o.user_id) & (k.decision_id == o.matched_decision_id))
+                # An id that a caller chose has a key with its time; one of ours says its time itself.
+                .outerjoin(t.decision_keys, (k.user_id == o.user_id) & (k.decision_id == o.matched_decision_id))
                 .join(
                     t.decisions,
-                    (d.user_id == k.user_id)
-                    & (d.evaluated_at_ms == k.evaluated_at_ms)
-                    & (d.decision_id == k.decision_id),
+                    (d.user_id == o.user_id)
+                    & (d.evaluated_at_ms == func.coalesce(k.evaluated_at_ms, made_at(o.matched_decision_id, dialect)))
+                    & (d.decision_id == o.matched_decision_id),
                 )
                 .where(
                     o.user_id == user_id,
@@ -84,6 +89,13 @@ class ResolvedReading(TalliesReading):
             query = query.where(d.regime == place.regime)
         query = query.order_by(d.evaluated_at_ms.desc()).limit(limit)
         return Counter(status_in(*row) for row in self._connection.execute(query).all())
+
+
+def made_at(decision_id: ColumnElement[Any], dialect: str) -> ColumnElement[int]:
+    """`made_at_ms` for the database; of an id that is not one of ours, any number."""
+    place_of = func.strpos if dialect == "postgresql" else func.instr
+    digits = (cast(place_of(HEX, func.substr(decision_id, at, 1)), BigInteger) - 1 for at in TIME_DIGITS)
+    return sum((digit * 16**power for power, digit in zip(range(11, -1, -1), digits, strict=True)), literal(0))
 
 
 def resolved_from(

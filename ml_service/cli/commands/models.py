@@ -178,6 +178,7 @@ def models_promote(
 ) -> None:
     """Let a set serve its place; running services notice within a second."""
     from ml_service.cli.wiring import open_graphs, open_models
+    from ml_service.domain.models.evidence import evidence_of
     from ml_service.domain.models.slots import EVERY, Place
     from ml_service.usecases.promote import newest_candidate, promote
 
@@ -200,8 +201,12 @@ def models_promote(
             key=tools.signing_key,
             try_out=open_graphs(settings).try_out,
         )
+        with tools.store.read() as reading:
+            record = reading.model_set(set_id)
+    assert record is not None, "a set that serves is never deleted"
     served = "/".join(reign.place)
     print(f"set {reign.set_id} serves {served}" if changed else f"set {reign.set_id} served {served} already")
+    print("\n".join(evidence_of(record)))
 
 
 @models.command("rollback")

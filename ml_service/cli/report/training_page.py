@@ -90,7 +90,7 @@ def worths(training: Training) -> Iterator[str]:
             "#Brier score",
             "#of the base rate",
             "#answers right",
-            "#answers of one kind",
+            "#of one kind",
         ),
         [trust_row(side) for side in found.sides],
     )

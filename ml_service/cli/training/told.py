@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ml_service.domain.market.settlement import Costs
+from ml_service.domain.models.evidence import constant_sides
 from ml_service.domain.models.slots import EVERY
 from ml_service.domain.statistics.estimate import Estimate
 from ml_service.learning.equity import Equity, ahead_a_day
@@ -34,6 +35,7 @@ def lines(training: Training) -> Iterator[str]:
     yield from equity_lines(found.equities)
     yield from (f"left out   {name}: {why}" for name, why in training.left_out.items())
     yield from (f"SUSPICIOUS {said}" for said in training.suspicions)
+    yield from constant_sides(training.set.rises, training.set.falls)
     yield found.verdict
 
 

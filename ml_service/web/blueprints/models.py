@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from ml_service.domain.models.champions import Reign
+from ml_service.domain.models.evidence import evidence_of
 from ml_service.domain.models.model_document import verify_model
 from ml_service.domain.models.record import ModelRecord
 from ml_service.domain.models.signing import SigningKey
@@ -100,7 +101,11 @@ def post_retire(model_id: str) -> Response:
 
 
 @models.post(f"{ROOT}/models/promote")
-@contract("admin", body=PromoteBody, answer="Who serves the place now, and whether that is new.")
+@contract(
+    "admin",
+    body=PromoteBody,
+    answer="Who serves the place now, whether that is new, and what its training found of its worth.",
+)
 def post_promote() -> Response:
     """Let a set serve its place; in every worker within a second."""
     use = parts()
@@ -124,7 +129,10 @@ def post_promote() -> Response:
         key=use.signing_key,
         try_out=use.graphs.try_out,
     )
-    return told(reign, changed)
+    with use.store.read() as reading:
+        record = reading.model_set(set_id)
+    assert record is not None, "a set that serves is never deleted"
+    return told(reign, changed, evidence=list(evidence_of(record)))
 
 
 @models.post(f"{ROOT}/models/rollback")

@@ -11,6 +11,11 @@ METHOD = (
     " need not add up."
 )
 
+CONSTANT = (
+    " No feature moves this forecast: later rows did not bear these models out, so that it is always the share of"
+    " trades that paid, whatever its members say."
+)
+
 ASK = "POST to this address and the worker works them out; or on the host: models explain DECISION_ID --user USER_ID"
 
 
@@ -36,7 +41,7 @@ def explanation_data(explanation: Explanation) -> dict[str, Any]:
         "action": decision.signal.action,
         "model": {"id": forecast.model_id, "version": forecast.version},
         "probability": forecast.probability,
-        "method": METHOD,
+        "method": METHOD + (CONSTANT if all(one.log_odds == 0.0 for one in explanation.effects) else ""),
         "effects": [
             {
                 "feature": one.feature,

@@ -143,6 +143,16 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
         shelf.read(name)
 
 
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    shelf = FolderShelf(tmp_path, LIMIT)
+    name = shelf.put(CONTENT)
+    file_of(tmp_path, name).unlink()
+    file_of(tmp_path, name).mkdir()
+
+    with pytest.raises(ModelRefused, match="expected a plain file"):
+        shelf.read(name)
+
+
 def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_reader(tmp_path: Path) -> None:
     shelf = FolderShelf(tmp_path, LIMIT)
     name = shelf.put(CONTENT)

@@ -8,6 +8,7 @@ from sqlalchemy import update
 from ml_service.adapters.store import tables as t
 from ml_service.adapters.store.database import Database
 from ml_service.adapters.store.sql import SqlStore
+from ml_service.domain.ids import decision_id
 from ml_service.domain.models.report.resolved import Resolved
 from ml_service.domain.models.slots import Place
 from ml_service.domain.types import Decision, Forecast, MemberFigure
@@ -44,6 +45,21 @@ def test_a_resolved_prediction_has_all_that_a_report_needs(database: Database, s
     assert read(store) == [
         Resolved("ada", "BTCUSDT", "SELL", NOW_MS, NOW_MS + 9, "s-1", "volatile", 0.62, MEMBERS, False, -0.5, True)
     ]
+
+
+def test_a_decision_is_found_whoever_made_its_id(database: Database, store: SqlStore) -> None:
+    ours = [decision_id(at_ms, bytes(range(10))) for at_ms in (NOW_MS, NOW_MS + 0x0FED_CBA9)]
+    # A caller may make such ids as well, at a time of his own.
+    his = decision_id(NOW_MS - 5_000, bytes(10))
+    write(
+        database,
+        *(spoken(taken(ours[at], NOW_MS + 0x0FED_CBA9 * at), named_by_caller=False) for at in (0, 1)),
+        spoken(taken(his), named_by_caller=True),
+    )
+    for number, id_ in enumerate((*ours, his)):
+        report(database, outcome(f"t-{number}", decision_id=id_, pnl_percent=float(number)))
+
+    assert sorted(one.percent or 0.0 for one in read(store)) == [0.0, 1.0, 2.0]
 
 
 def test_only_results_that_count_of_those_sets_are_read(database: Database, store: SqlStore) -> None:

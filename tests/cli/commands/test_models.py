@@ -65,9 +65,9 @@ def test_sets_are_promoted_and_rolled_back(typed: Type, registry: Registry) -> N
     ]
 
     assert said == [
-        f"set {first} serves BTCUSDT/*\n",
-        f"set {second} serves BTCUSDT/*\n",
-        f"set {second} served BTCUSDT/* already\n",
+        f"set {first} serves BTCUSDT/*\nNo test has told what it is worth.\n",
+        f"set {second} serves BTCUSDT/*\nNo test has told what it is worth.\n",
+        f"set {second} served BTCUSDT/* already\nNo test has told what it is worth.\n",
         f"set {first} serves BTCUSDT/* again\n",
         f"set {first} serves BTCUSDT/* already\n",
         "nobody serves BTCUSDT/* any more\n",
@@ -81,7 +81,7 @@ def test_symbols_and_regimes_are_typed_as_over_http(typed: Type, registry: Regis
 
     said = typed("models", "promote", "--type", "xgboost", "--symbol", "btc/usdt", "--regime", "ranging")
 
-    assert said.out == f"set {record.set_id} serves BTCUSDT/sideways\n"
+    assert said.out.splitlines()[0] == f"set {record.set_id} serves BTCUSDT/sideways"
     assert len(typed("models", "list", "--symbol", "btc-usdt", "--regime", "Ranging").out.splitlines()) == 1
     for words in (("--regime", "stormy"), ("--symbol", "?")):
         assert typed("models", "rollback", *words).status == 2
