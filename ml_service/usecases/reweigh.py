@@ -15,7 +15,6 @@ from ml_service.features.schema import SCHEMA
 from ml_service.ports import Reading, Store
 
 PREDICTIONS_MAX = 10_000
-"""Of the entry in the provenance."""
 
 
 @dataclass(frozen=True, slots=True)
