@@ -252,7 +252,7 @@ run_all_tests() (
   trap 'rm -rf -- "$caches"' EXIT
   timed=(tests/safety/test_p{1,3,8}_*.py tests/safety/test_workers_come_back.py)
   waiting=(tests/safety/test_p3b_*.py) switching=(tests/safety/test_p14_*.py)
-  one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1b,2,4,4c,7,11,12,15}_*.py)
+  one=(tests/adapters tests/checks tests/deployment tests/worker tests/safety/test_p{1b,2,4,4c,7,9,11,12,15}_*.py)
   elsewhere=("${one[@]}" "${timed[@]}" "${waiting[@]}" "${switching[@]}")
   both "${one[*]}" "tests ${elsewhere[*]/#/--ignore=}"
   both "${waiting[*]}" "${switching[*]}"
