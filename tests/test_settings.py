@@ -539,6 +539,12 @@ def test_without_an_address_the_store_is_a_file_in_the_data_folder():
     assert loaded.is_embedded
 
 
+@pytest.mark.parametrize("url", [{}, {"DATABASE_URL": "postgresql://db/bot"}])
+def test_two_web_processes_serve_unless_another_number_is_given(url):
+    assert load_settings(url).server.workers == 2
+    assert load_settings({**url, "WORKERS": "4"}).server.workers == 4
+
+
 # Secrets
 
 
